@@ -1,0 +1,173 @@
+"""What pyproject.toml cannot say: which extensions there are, and the compiler flags of each.
+
+A kernel module _kernels/<isa>.pyx holds the same code for one instruction set. Its register tiles come from the
+template _kernels/direct.pxi.in, expanded here for each instruction set into build/cython/tiles/direct_<isa>.pxi.
+
+Environment: FASTCONV_OPENMP=0|1 (never | required; default: wherever a test program links),
+FASTCONV_DEBUG=1 (bounds-checked memoryviews, for tests). Delete build/ after changing either.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+SRC = Path("src", "fastconv")
+KERNELS = SRC / "_kernels"
+BUILD = Path("build", "cython")
+DEBUG = os.environ.get("FASTCONV_DEBUG", "") not in ("", "0")
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "initializedcheck": DEBUG,
+    "wraparound": False,
+    "cdivision": True,
+    "binding": True,
+    "autotestdict": False,
+    "freethreading_compatible": True,
+}
+
+# Never -ffast-math: it changes what NaN and infinity mean, and GCC before 13 then links start-up code that
+# switches subnormal numbers off for the whole process.
+FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+X86 = {
+    "x86_v2": ["-march=x86-64-v2"],
+    "x86_v3": ["-march=x86-64-v3"],
+    "x86_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+}
+ARM = {"neon": []}
+ANY = {"baseline": []}  # what the compiler takes for granted
+
+OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
+OPENMP_MSVC = [(["/openmp"], [])]
+OPENMP_PROBE = """
+#include <omp.h>
+int probe(void) {
+    int n = 0;
+    #pragma omp parallel reduction(+:n)
+    n += 1;
+    return n == 0 || omp_get_max_threads() < 1;
+}
+"""
+
+
+class BuildExt(build_ext):
+    """Chooses the kernel modules and the flags, then runs Cython: neither is needed for metadata or an sdist."""
+
+    def build_extensions(self):
+        if self.parallel is None:
+            self.parallel = os.cpu_count() or 1
+        isas = self.find_isas()
+        omp_compile, omp_link = self.find_openmp()
+        self.extensions = [ext for ext in self.extensions if isa_of(ext) in (None, *isas)]
+        for ext in self.extensions:
+            isa = isa_of(ext)
+            if isa:  # kernels are serial
+                ext.extra_compile_args = self.spell(FLAGS + isas[isa])
+            elif ext.name == "fastconv._cpu":  # runs before the processor is known
+                ext.extra_compile_args = self.spell(FLAGS)
+            else:
+                ext.extra_compile_args = self.spell(FLAGS + isas.get("x86_v2", [])) + omp_compile
+                ext.extra_link_args = omp_link
+        self.cythonize(isas)
+        super().build_extensions()
+
+    def cythonize(self, isas):
+        from Cython import Tempita
+        from Cython.Build import cythonize
+
+        template = (KERNELS / "direct.pxi.in").read_text()
+        tiles = BUILD / "tiles"
+        tiles.mkdir(parents=True, exist_ok=True)
+        for isa in isas:
+            write_if_changed(tiles / f"direct_{isa}.pxi", Tempita.sub(template, isa=isa))
+        done = cythonize(
+            self.extensions, build_dir=str(BUILD), include_path=[str(tiles)], compiler_directives=DIRECTIVES
+        )
+        sources = {ext.name: ext.sources for ext in done}
+        for ext in self.extensions:
+            ext.sources = sources[ext.name]
+
+    def find_isas(self):
+        """Kernel modules for the machine that is built for, each with its flags."""
+        if self.compiler.compiler_type == "msvc":
+            clang = shutil.which("clang-cl")
+            if not clang:
+                print("fastconv: clang-cl not found; MSVC has no vector types: building slow scalar kernels")
+                return ANY
+            self.compiler.initialize()
+            self.compiler.cc = clang
+        machines = [(r"x86[_-]64|amd64", X86), (r"aarch64|arm64", ARM)]
+        isas = next((isas for name, isas in machines if re.search(name, self.plat_name)), ANY)
+        built = {isa: flags for isa, flags in isas.items() if self.links(self.spell(flags))}
+        for isa in isas.keys() - built:
+            print(f"fastconv: the compiler cannot build {isa}; left out")
+        return built or ANY
+
+    def find_openmp(self):
+        """Flags to compile and to link with OpenMP; none for a serial build."""
+        wish = os.environ.get("FASTCONV_OPENMP", "")
+        if wish != "0":
+            msvc = self.compiler.compiler_type == "msvc"
+            for compile_args, link_args in OPENMP_MSVC if msvc else OPENMP:
+                if self.links(compile_args, link_args, OPENMP_PROBE):
+                    return compile_args, link_args
+            if wish == "1":
+                raise RuntimeError("fastconv: FASTCONV_OPENMP=1, but no OpenMP test program links")
+            print("fastconv: no OpenMP found; building without threads")
+        return [], []
+
+    def spell(self, flags):
+        """GNU flags as this compiler writes them; without debug symbols unless they are asked for."""
+        if self.compiler.compiler_type == "msvc":
+            return [f"/clang:{flag}" for flag in flags] if "clang" in str(self.compiler.cc) else ["/O2"]
+        symbols = DEBUG or "-g" in os.environ.get("CFLAGS", "").split()
+        return flags if symbols else [*flags, "-g0"]
+
+    def links(self, compile_args, link_args=(), source="int probe(void) { return 0; }\n"):
+        """Do these flags build a shared object? (So LDFLAGS count, and a cross compiler can be asked too.)"""
+        with tempfile.TemporaryDirectory() as tmp:
+            path = Path(tmp, "probe.c")
+            path.write_text(source)
+            try:
+                objects = self.compiler.compile([str(path)], output_dir=tmp, extra_postargs=list(compile_args))
+                self.compiler.link_shared_object(
+                    objects, str(Path(tmp, "probe.so")), extra_postargs=list(link_args), export_symbols=["probe"]
+                )
+            except Exception:  # each compiler class raises its own
+                return False
+        return True
+
+
+def isa_of(ext):
+    """The instruction set of a kernel module; None for any other extension."""
+    head, found, isa = ext.name.rpartition("._kernels.")
+    return isa if found else None
+
+
+def write_if_changed(path, text):
+    """Keep the time stamp of an unchanged file, so that nothing is rebuilt for it."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def extensions():
+    import numpy
+
+    headers = [str(path) for path in SRC.rglob("*.h")]
+    for path in sorted(SRC.rglob("*.pyx")):
+        yield Extension(
+            ".".join(path.relative_to("src").with_suffix("").parts),
+            [str(path)],
+            include_dirs=[str(KERNELS), numpy.get_include()],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+            depends=headers,
+        )
+
+
+setup(ext_modules=list(extensions()), cmdclass={"build_ext": BuildExt})

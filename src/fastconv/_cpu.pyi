@@ -1,0 +1,4 @@
+compiler: str
+x86_level: int
+
+def supported_isas() -> list[str]: ...

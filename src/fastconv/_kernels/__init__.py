@@ -1,0 +1,48 @@
+"""Chooses the kernels for this processor, once, at import.
+
+`isa` is the chosen instruction set, `isa_source` what chose it, `table` the capsule with its kernels.
+FASTCONV_ISA=<name> overrides the choice. What the kernels compute is direct.pxi.in's concern, and which names
+the processor can run is _cpu's.
+"""
+
+import importlib
+import importlib.util
+import os
+from typing import Any
+
+from fastconv._cpu import supported_isas
+
+__all__ = ["ISAS", "available", "built", "isa", "isa_source", "table"]
+
+ISAS = ("x86_v4", "x86_v3", "x86_v2", "neon", "baseline")
+
+
+def built() -> list[str]:
+    """The instruction sets this installation has kernels for, best first."""
+    return [name for name in ISAS if importlib.util.find_spec(f"{__name__}.{name}")]
+
+
+def available() -> list[str]:
+    """Those of them that this processor can run, best first."""
+    supported = supported_isas()
+    return [name for name in built() if name in supported]
+
+
+def _choose() -> tuple[str, str]:
+    usable = available()
+    wish = os.environ.get("FASTCONV_ISA")
+    if wish:
+        if wish not in usable:
+            problem = "this processor or this build lacks it" if wish in ISAS else "there is no such instruction set"
+            raise ImportError(f"FASTCONV_ISA={wish!r}: {problem}; here it can be {', '.join(usable) or 'none'}")
+        return wish, "FASTCONV_ISA"
+    if not usable:
+        raise ImportError(
+            f"fastconv was built for {', '.join(built()) or 'no instruction set'}, "
+            f"but this processor supports only {', '.join(supported_isas())}"
+        )
+    return usable[0], "processor"
+
+
+isa, isa_source = _choose()
+table: Any = importlib.import_module(f"{__name__}.{isa}").table

@@ -1,0 +1,3 @@
+# The kernels for baseline.
+cdef const char* ISA = "baseline"
+include "direct_baseline.pxi"

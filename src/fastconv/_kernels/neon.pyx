@@ -1,0 +1,3 @@
+# The kernels for neon.
+cdef const char* ISA = "neon"
+include "direct_neon.pxi"
