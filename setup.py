@@ -87,7 +87,7 @@ class BuildExt(build_ext):
         for isa in isas:
             write_if_changed(tiles / f"direct_{isa}.pxi", Tempita.sub(template, isa=isa))
         done = cythonize(
-            self.extensions, build_dir=str(BUILD), include_path=[str(tiles)], compiler_directives=DIRECTIVES
+            self.extensions, build_dir=str(BUILD), include_path=["src", str(tiles)], compiler_directives=DIRECTIVES
         )
         sources = {ext.name: ext.sources for ext in done}
         for ext in self.extensions:

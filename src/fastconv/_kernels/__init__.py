@@ -38,8 +38,8 @@ def _choose() -> tuple[str, str]:
         return wish, "FASTCONV_ISA"
     if not usable:
         raise ImportError(
-            f"fastconv was built for {', '.join(built()) or 'no instruction set'}, "
-            f"but this processor supports only {', '.join(supported_isas())}"
+            f"fastconv was built for {', '.join(built()) or 'no instruction set'} (x86_v2 needs SSE4.2), "
+            f"but this processor offers only {', '.join(supported_isas())}"
         )
     return usable[0], "processor"
 
