@@ -1,0 +1,173 @@
+/* Vector types and the few operations the kernels need, one set of names for every compiler and ISA.
+
+   For each kernel dtype D (f32 f64 ld c64 c128 i16 i32 i64):
+     e_D            one element in memory               D_LANES       elements in one vector
+     v_D            one vector                          D_load, D_store   unaligned
+     D_wa, D_wb     one tap, broadcast                  D_maca, D_macb    acc + tap * x
+     D_join(a, b)   the result of the accumulators       D_add
+   A dtype has one accumulator (wa, maca) or two (also wb, macb, join):
+     complex: a = sum re(w) x, b = sum im(w) x on interleaved x;  y = a + i b
+     i64:     a = sum lo(w) lo(x) (64-bit products), b = the two cross products, each modulo 2^32, side by side;
+              y = a + 2^32 (b_lo + b_hi), modulo 2^64: two multiplications where a 64-bit one costs six
+   Integers are unsigned here: they wrap without undefined behaviour and have the bits of the signed ones.
+   Without GNU vector extensions (or with FC_FORCE_SCALAR) a vector is one element. */
+#ifndef FASTCONV_SIMD_H
+#define FASTCONV_SIMD_H
+#include <stdint.h>
+#include <string.h>
+
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(FC_FORCE_SCALAR)
+#  if !defined(FC_VECTOR_BYTES)             /* may be given, to run one ISA's tiles on another */
+#    if defined(__AVX512F__)
+#      define FC_VECTOR_BYTES 64
+#    elif defined(__AVX__)
+#      define FC_VECTOR_BYTES 32
+#    else
+#      define FC_VECTOR_BYTES 16
+#    endif
+#  endif
+#  define FC_INLINE static inline __attribute__((always_inline, unused))
+#  define fc_prefetch(p) __builtin_prefetch((p), 0, 3)
+#else
+#  define FC_VECTOR_BYTES 0
+#  if defined(_MSC_VER)
+#    define FC_INLINE static __forceinline
+#  else
+#    define FC_INLINE static inline
+#  endif
+#  define fc_prefetch(p) ((void)(p))
+#endif
+
+/* GCC re-reads a load that has several uses as the memory operand of each: a line-crossing load is then paid
+   several times. An empty asm keeps it in its register. Clang needs no such help, and spills if it gets it. */
+#if FC_VECTOR_BYTES == 0 || defined(__clang__)
+#  define FC_KEEP(x) ((void)0)
+#elif FC_VECTOR_BYTES == 64 && defined(__AVX512F__)
+#  define FC_KEEP(x) __asm__("" : "+v"(x))
+#elif FC_VECTOR_BYTES <= 32 && defined(__x86_64__)
+#  define FC_KEEP(x) __asm__("" : "+x"(x))
+#elif FC_VECTOR_BYTES == 16 && defined(__aarch64__)
+#  define FC_KEEP(x) __asm__("" : "+w"(x))
+#else
+#  define FC_KEEP(x) ((void)0)
+#endif
+
+typedef float e_f32;
+typedef double e_f64;
+typedef long double e_ld;
+typedef uint16_t e_i16;
+typedef uint32_t e_i32;
+typedef uint64_t e_i64;
+typedef struct { float re, im; } e_c64;
+typedef struct { double re, im; } e_c128;
+
+/* One lane and one accumulator: y = acc + w x in the type `wide`, which C does not promote to a signed one. */
+#define FC_SCALAR(D, wide)                                                                     \
+    typedef e_##D v_##D;                                                                       \
+    enum { D##_LANES = 1 };                                                                    \
+    FC_INLINE v_##D D##_zero(void) { return 0; }                                               \
+    FC_INLINE v_##D D##_load(const e_##D *p) { return *p; }                                    \
+    FC_INLINE void D##_store(e_##D *p, v_##D v) { *p = v; }                                    \
+    FC_INLINE v_##D D##_add(v_##D a, v_##D b) { return (v_##D)(a + b); }                        \
+    FC_INLINE v_##D D##_wa(const e_##D *p) { return *p; }                                      \
+    FC_INLINE v_##D D##_maca(v_##D acc, v_##D w, v_##D x) { return (v_##D)(acc + (wide)w * (wide)x); }
+
+FC_SCALAR(ld, long double)
+
+#if FC_VECTOR_BYTES
+
+#define FC_VECTOR(D, lane, elements)                                                           \
+    typedef lane v_##D __attribute__((vector_size(FC_VECTOR_BYTES), may_alias));               \
+    typedef lane u_##D __attribute__((vector_size(FC_VECTOR_BYTES), may_alias, aligned(1)));   \
+    enum { D##_LANES = elements };                                                             \
+    FC_INLINE v_##D D##_zero(void) { return (v_##D){0}; }                                      \
+    FC_INLINE v_##D D##_load(const e_##D *p) { v_##D v = *(const u_##D *)p; FC_KEEP(v); return v; } \
+    FC_INLINE void D##_store(e_##D *p, v_##D v) { *(u_##D *)p = v; }                           \
+    FC_INLINE v_##D D##_add(v_##D a, v_##D b) { return a + b; }                                 \
+    FC_INLINE v_##D D##_splat(lane s) { return s - (v_##D){0}; }   /* s - 0 keeps -0 and NaN */ \
+    FC_INLINE v_##D D##_mul_add(v_##D acc, v_##D w, v_##D x) { return acc + w * x; }
+
+#define FC_ONE(D, lane)                                                                        \
+    FC_VECTOR(D, lane, FC_VECTOR_BYTES / sizeof(e_##D))                                        \
+    FC_INLINE v_##D D##_wa(const e_##D *p) { return D##_splat(*p); }                           \
+    FC_INLINE v_##D D##_maca(v_##D acc, v_##D w, v_##D x) { return D##_mul_add(acc, w, x); }
+
+FC_ONE(f32, float)
+FC_ONE(f64, double)
+FC_ONE(i16, uint16_t)
+FC_ONE(i32, uint32_t)
+
+#define FC_COMPLEX(D, lane)                                                                    \
+    FC_VECTOR(D, lane, FC_VECTOR_BYTES / sizeof(e_##D))                                        \
+    FC_INLINE v_##D D##_wa(const e_##D *p) { return D##_splat(p->re); }                        \
+    FC_INLINE v_##D D##_wb(const e_##D *p) { return D##_splat(p->im); }                        \
+    FC_INLINE v_##D D##_maca(v_##D acc, v_##D w, v_##D x) { return D##_mul_add(acc, w, x); }   \
+    FC_INLINE v_##D D##_macb(v_##D acc, v_##D w, v_##D x) { return D##_mul_add(acc, w, x); }   \
+    FC_INLINE v_##D D##_join(v_##D a, v_##D b) {                                               \
+        for (int i = 0; i < 2 * D##_LANES; i += 2) {                                           \
+            lane im = b[i + 1];                                                                \
+            b[i + 1] = b[i];                                                                   \
+            b[i] = -im;                                                                        \
+        }                                                                                      \
+        return a + b;                                                                          \
+    }
+
+FC_COMPLEX(c64, float)
+FC_COMPLEX(c128, double)
+
+FC_VECTOR(i64, uint64_t, FC_VECTOR_BYTES / 8)
+typedef uint32_t v_i64_halves __attribute__((vector_size(FC_VECTOR_BYTES), may_alias));
+FC_INLINE v_i64 i64_wa(const e_i64 *p) { return i64_splat(*p); }
+FC_INLINE v_i64 i64_wb(const e_i64 *p) { return i64_splat(*p << 32 | *p >> 32); }
+#if defined(__x86_64__)
+#  include <immintrin.h>
+/* 32 x 32 -> 64 bit products of the low halves, which the vector extensions cannot say. */
+FC_INLINE v_i64 i64_low_product(v_i64 w, v_i64 x) {
+#  if FC_VECTOR_BYTES == 64 && defined(__AVX512F__)
+    return (v_i64)_mm512_mul_epu32((__m512i)w, (__m512i)x);
+#  elif FC_VECTOR_BYTES == 32 && defined(__AVX2__)
+    return (v_i64)_mm256_mul_epu32((__m256i)w, (__m256i)x);
+#  elif FC_VECTOR_BYTES == 16
+    return (v_i64)_mm_mul_epu32((__m128i)w, (__m128i)x);
+#  else
+    return (w & 0xffffffffu) * (x & 0xffffffffu);
+#  endif
+}
+#else
+FC_INLINE v_i64 i64_low_product(v_i64 w, v_i64 x) { return (w & 0xffffffffu) * (x & 0xffffffffu); }
+#endif
+FC_INLINE v_i64 i64_maca(v_i64 acc, v_i64 w, v_i64 x) { return acc + i64_low_product(w, x); }
+FC_INLINE v_i64 i64_macb(v_i64 acc, v_i64 w, v_i64 x) {
+    return (v_i64)((v_i64_halves)acc + (v_i64_halves)w * (v_i64_halves)x);
+}
+FC_INLINE v_i64 i64_join(v_i64 a, v_i64 b) { return a + (b << 32) + (b & ~(uint64_t)0xffffffffu); }
+
+#else /* one element a vector */
+
+FC_SCALAR(f32, float)
+FC_SCALAR(f64, double)
+FC_SCALAR(i16, uint32_t)
+FC_SCALAR(i32, uint32_t)
+FC_SCALAR(i64, uint64_t)
+FC_INLINE v_i64 i64_wb(const e_i64 *p) { (void)p; return 0; }
+FC_INLINE v_i64 i64_macb(v_i64 acc, v_i64 w, v_i64 x) { (void)w; (void)x; return acc; }
+FC_INLINE v_i64 i64_join(v_i64 a, v_i64 b) { (void)b; return a; }
+
+#define FC_COMPLEX(D, lane)                                                                    \
+    typedef e_##D v_##D;                                                                       \
+    enum { D##_LANES = 1 };                                                                    \
+    FC_INLINE v_##D D##_zero(void) { v_##D v = {0, 0}; return v; }                             \
+    FC_INLINE v_##D D##_load(const e_##D *p) { return *p; }                                    \
+    FC_INLINE void D##_store(e_##D *p, v_##D v) { *p = v; }                                    \
+    FC_INLINE v_##D D##_add(v_##D a, v_##D b) { a.re += b.re; a.im += b.im; return a; }        \
+    FC_INLINE v_##D D##_wa(const e_##D *p) { v_##D v; v.re = v.im = p->re; return v; }         \
+    FC_INLINE v_##D D##_wb(const e_##D *p) { v_##D v; v.re = v.im = p->im; return v; }         \
+    FC_INLINE v_##D D##_maca(v_##D acc, v_##D w, v_##D x) { acc.re += w.re * x.re; acc.im += w.im * x.im; return acc; } \
+    FC_INLINE v_##D D##_macb(v_##D acc, v_##D w, v_##D x) { return D##_maca(acc, w, x); }      \
+    FC_INLINE v_##D D##_join(v_##D a, v_##D b) { a.re -= b.im; a.im += b.re; return a; }
+
+FC_COMPLEX(c64, float)
+FC_COMPLEX(c128, double)
+
+#endif
+#endif

@@ -1,0 +1,30 @@
+# One instruction set's kernels, as the drivers see them; the contract is in table.h.
+cdef extern from "table.h" nogil:
+    const char* FC_KERNEL_TABLE
+    enum:
+        FC_F32
+        FC_F64
+        FC_LD
+        FC_C64
+        FC_C128
+        FC_I16
+        FC_I32
+        FC_I64
+        FC_N_DTYPES
+        FC_FIXED_HEIGHTS
+    ctypedef void (*fc_corr1d)(const void* x, const void* h, void* y, Py_ssize_t n_out, Py_ssize_t n_taps) noexcept nogil
+    ctypedef void (*fc_tile)(const void* const* rows, Py_ssize_t n_planes, Py_ssize_t col, const void* w,
+                             Py_ssize_t kh, Py_ssize_t kw, void* y, Py_ssize_t ldy) noexcept nogil
+    ctypedef void (*fc_add)(const void* x, void* y, Py_ssize_t n) noexcept nogil
+    ctypedef struct fc_kernels:
+        int lanes
+        int tile_rows
+        int tile_cols
+        fc_corr1d corr1d
+        fc_tile* wide
+        fc_tile* narrow
+        fc_add add
+    ctypedef struct fc_kernel_table:
+        const char* isa
+        int vector_bytes
+        fc_kernels* dtype
