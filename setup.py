@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: which extensions there are, and the compiler flags of each.
 
-A kernel module _kernels/<isa>.pyx holds the same code for one instruction set. Its register tiles come from the
-template _kernels/direct.pxi.in, expanded here for each instruction set into build/cython/tiles/direct_<isa>.pxi.
+A kernel module _kernels/<isa>.pyx holds the same code for one instruction set. Its register tiles come from
+the template _kernels/direct.pxi.in, expanded here for each one into build/cython/tiles/direct_<isa>.pxi.
 
 Environment: FASTCONV_OPENMP=0|1 (never | required; default: wherever a test program links),
 FASTCONV_DEBUG=1 (bounds-checked memoryviews, for tests). Delete build/ after changing either.
@@ -57,7 +57,7 @@ int probe(void) {
 
 
 class BuildExt(build_ext):
-    """Chooses the kernel modules and the flags, then runs Cython: neither is needed for metadata or an sdist."""
+    """Chooses kernel modules and flags, then runs Cython: neither is needed for metadata or an sdist."""
 
     def build_extensions(self):
         if self.parallel is None:
@@ -87,7 +87,10 @@ class BuildExt(build_ext):
         for isa in isas:
             write_if_changed(tiles / f"direct_{isa}.pxi", Tempita.sub(template, isa=isa))
         done = cythonize(
-            self.extensions, build_dir=str(BUILD), include_path=["src", str(tiles)], compiler_directives=DIRECTIVES
+            self.extensions,
+            build_dir=str(BUILD),
+            include_path=["src", str(tiles)],
+            compiler_directives=DIRECTIVES,
         )
         sources = {ext.name: ext.sources for ext in done}
         for ext in self.extensions:
@@ -129,15 +132,16 @@ class BuildExt(build_ext):
         symbols = DEBUG or "-g" in os.environ.get("CFLAGS", "").split()
         return flags if symbols else [*flags, "-g0"]
 
-    def links(self, compile_args, link_args=(), source="int probe(void) { return 0; }\n"):
+    def links(self, compile_args, link_args=None, source="int probe(void) { return 0; }\n"):
         """Do these flags build a shared object? (So LDFLAGS count, and a cross compiler can be asked too.)"""
         with tempfile.TemporaryDirectory() as tmp:
             path = Path(tmp, "probe.c")
             path.write_text(source)
+            cc = self.compiler
             try:
-                objects = self.compiler.compile([str(path)], output_dir=tmp, extra_postargs=list(compile_args))
-                self.compiler.link_shared_object(
-                    objects, str(Path(tmp, "probe.so")), extra_postargs=list(link_args), export_symbols=["probe"]
+                objects = cc.compile([str(path)], output_dir=tmp, extra_postargs=compile_args)
+                cc.link_shared_object(
+                    objects, str(path.with_suffix(".so")), extra_postargs=link_args, export_symbols=["probe"]
                 )
             except Exception:  # each compiler class raises its own
                 return False
@@ -146,7 +150,7 @@ class BuildExt(build_ext):
 
 def isa_of(ext):
     """The instruction set of a kernel module; None for any other extension."""
-    head, found, isa = ext.name.rpartition("._kernels.")
+    _, found, isa = ext.name.rpartition("._kernels.")
     return isa if found else None
 
 

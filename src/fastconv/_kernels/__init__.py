@@ -33,15 +33,19 @@ def _choose() -> tuple[str, str]:
     wish = os.environ.get("FASTCONV_ISA")
     if wish:
         if wish not in usable:
-            problem = "this processor or this build lacks it" if wish in ISAS else "there is no such instruction set"
-            raise ImportError(f"FASTCONV_ISA={wish!r}: {problem}; here it can be {', '.join(usable) or 'none'}")
+            reason = "this processor or this build lacks it" if wish in ISAS else "unknown instruction set"
+            raise ImportError(f"FASTCONV_ISA={wish!r}: {reason}; here it can be {_list(usable)}")
         return wish, "FASTCONV_ISA"
     if not usable:
         raise ImportError(
-            f"fastconv was built for {', '.join(built()) or 'no instruction set'} (x86_v2 needs SSE4.2), "
-            f"but this processor offers only {', '.join(supported_isas())}"
+            f"fastconv was built for {_list(built())} (x86_v2 needs SSE4.2), "
+            f"but this processor offers only {_list(supported_isas())}"
         )
     return usable[0], "processor"
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names) or "nothing"
 
 
 isa, isa_source = _choose()

@@ -1,0 +1,83 @@
+"""Tells how fastconv was built and what it uses here. Decides nothing: it asks the modules that do."""
+
+import platform
+import re
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from fastconv import _cpu, _kernels, _threads
+from fastconv._version import __version__
+
+
+@overload
+def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
+@overload
+def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
+def show_config(mode: str = "stdout") -> dict[str, Any] | None:
+    """Show how fastconv was built and what it uses on this machine.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dicts"}
+        "stdout" prints; "dicts" returns the same as a dictionary of dictionaries.
+
+    Returns
+    -------
+    dict or None
+        ``fastconv``: its version and place, and Python's and NumPy's versions.
+        ``instruction sets``: which ones the kernels were ``built`` for, which of those are ``available`` on
+        this processor, which one is ``chosen`` and what chose it (the processor, or FASTCONV_ISA).
+        ``openmp``: the standard it was compiled for and the libraries loaded in this process.
+        ``threads``: how many a long call uses here and now, and what set the number.
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> fastconv.show_config("dicts")["instruction sets"]["chosen"]  # doctest: +SKIP
+    'x86_v3'
+    """
+    config = _config()
+    if mode == "dicts":
+        return config
+    if mode != "stdout":
+        raise ValueError(f"mode must be 'stdout' or 'dicts', got {mode!r}")
+    for section, entries in config.items():
+        print(f"{section}:")
+        for name, value in entries.items():
+            text = ", ".join(value) or "none" if isinstance(value, list) else value
+            print(f"  {name}: {text}")
+    return None
+
+
+def _config() -> dict[str, dict[str, Any]]:
+    threads, source = _threads.describe()
+    return {
+        "fastconv": {
+            "version": __version__,
+            "path": str(Path(__file__).parent),
+            "compiler": _cpu.compiler,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
+        "instruction sets": {
+            "built": _kernels.built(),
+            "available": _kernels.available(),
+            "chosen": _kernels.isa,
+            "chosen by": _kernels.isa_source,
+        },
+        "openmp": {
+            "standard": _threads.openmp_version() or "none",
+            "libraries": _openmp_libraries(),
+        },
+        "threads": {"number": threads, "set by": source},
+    }
+
+
+def _openmp_libraries() -> list[str]:
+    """OpenMP libraries loaded in this process, ours or another package's. Only Linux tells."""
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        return []
+    return sorted(set(re.findall(r"/.*/lib[gi]?omp[^/\n]*", maps.read_text())))
