@@ -1,0 +1,82 @@
+"""Dependencies point down: a module imports only modules that stand before it in this list, never after.
+
+Reads the sources, so it is skipped where the tests run without them.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+LAYERS = {
+    "machine": ["_version", "_cpu"],
+    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.{isa}", "_kernels"],
+    "drivers": ["_threads", "_openmp", "_boundary", "_direct"],
+    "planning": ["_check", "_problem", "_blocks", "_methods", "_convolve"],
+    "package": ["_entry", "_config", "fastconv"],
+    "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
+}
+PURE = ["_check", "_problem", "_methods"]  # load no compiled module until a result is computed
+ISAS = ["x86_v2", "x86_v3", "x86_v4", "neon", "baseline"]
+
+ORDER = [name for names in LAYERS.values() for name in names]
+SRC = Path(__file__).parents[1] / "src" / "fastconv"
+SUFFIXES = (".py", ".pyi", ".pyx", ".pxd", ".pxi.in")
+FILES = sorted(path for path in SRC.rglob("*") if path.name.endswith(SUFFIXES))
+IMPORT = re.compile(
+    r"^(?P<indent>[ \t]*)(?:from[ \t]+(?P<source>[\w.]+)[ \t]+c?import[ \t]+(?P<names>\([^)]*\)|[^#\n]*)"
+    r"|c?import[ \t]+(?P<module>[\w.]+)|include[ \t]+\"(?P<include>\w+)\.pxi\")",
+    re.MULTILINE,
+)
+
+pytestmark = pytest.mark.skipif(not FILES, reason="the sources are not here")
+
+
+def module_of(path):
+    """The module a file belongs to, by its name in LAYERS."""
+    name = ".".join(path.relative_to(SRC).parts).partition(".p")[0].removesuffix(".__init__")
+    if name == "__init__":
+        return "fastconv"
+    head, _, last = name.rpartition(".")
+    return f"{head}.{{isa}}" if last in ISAS else name
+
+
+MODULES = {module_of(path) for path in FILES}
+
+
+def imports(path):
+    """Yield (module of ours, whether the import is at the top of the file)."""
+    for match in IMPORT.finditer(path.read_text()):
+        top = not match["indent"]
+        source = match["source"] or match["module"]
+        if match["include"]:
+            yield "_kernels." + match["include"].partition("_")[0], top
+        elif source.startswith("."):
+            pytest.fail(f"{path.name}: relative import: {match[0].strip()}")
+        elif source == "fastconv":
+            for name in re.findall(r"(\w+)(?:\s+as\s+\w+)?", match["names"] or ""):
+                yield name if name in MODULES else "fastconv", top
+            if match["module"]:
+                yield "fastconv", top
+        elif source.startswith("fastconv."):
+            yield source.removeprefix("fastconv."), top
+
+
+def test_the_list_is_complete():
+    assert sorted(MODULES) == sorted(ORDER)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(SRC)) for path in FILES])
+def test_imports_point_down(path):
+    module = module_of(path)
+    for imported, _ in imports(path):
+        assert imported in ORDER, f"{path.name} imports {imported}"
+        if imported != module:
+            assert ORDER.index(imported) < ORDER.index(module), f"{module} imports {imported} from above"
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_planning_loads_no_compiled_module(module):
+    for path in FILES:
+        if module_of(path) == module:
+            assert {name for name, top in imports(path) if top} <= {*PURE, "_version"}
