@@ -1,0 +1,23 @@
+"""`python -m fastconv`: the process around the command line of `_cli`.
+
+SIGTERM and SIGHUP end the run as an exception, so that unfinished files are removed; a signal that the parent
+process chose to ignore stays ignored.
+"""
+
+import signal
+from types import FrameType
+from typing import NoReturn
+
+from fastconv._cli import main
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+for name in ("SIGTERM", "SIGHUP"):
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+        signal.signal(number, _stop)
+
+raise SystemExit(main())
