@@ -1,0 +1,212 @@
+"""Between arrays as users have them and the compiled direct driver, which takes aligned native arrays of its work dtypes.
+
+Arrays that fit go straight through. Others are computed in blocks of the output: the part of the input that a block
+needs is copied and cast, computed, and cast into the output, so that working memory stays near `BLOCK_BYTES`
+(or the kernel's size, if that is more) however large the arrays are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastconv import _direct
+from fastconv._problem import BOUNDARIES, ZERO
+
+Array = np.ndarray[Any, Any]
+Tick = Callable[[float], object] | None
+
+BLOCK_BYTES = 1 << 20
+CONSTANT = BOUNDARIES["constant"]
+REFLECT = BOUNDARIES["reflect"]
+MIRROR = BOUNDARIES["mirror"]
+NEAREST = BOUNDARIES["nearest"]
+
+# By dtype character: what small types are cast to for the arithmetic, and the signed integers that have the bits of
+# the other integers and of timedelta64. All other numeric dtypes are the driver's own, but for complex long double.
+CARRIER = {"?": np.dtype("f4"), "e": np.dtype("f4"), "b": np.dtype("i2"), "B": np.dtype("i2")}
+SAME_BITS = {c: np.dtype(f"i{np.dtype(c).itemsize}") for c in "hHiIlLqQm"}
+SAME_BITS = {c: signed for c, signed in SAME_BITS.items() if signed.char != c}
+
+
+def correlate(
+    x: Array,
+    w: Array,
+    y: Array,
+    n_batch: int,
+    lo: tuple[int, ...],
+    boundary: tuple[int, ...],
+    cval: Any,
+    workers: int,
+    tick: Tick,
+) -> None:
+    """y[b, o] = sum over t of w[b, t] x~[b, o + t - lo], for any numeric dtypes that promote to y's.
+
+    The batch axes of x and w have length 1 or y's; `cval` is a scalar of y's dtype.
+    """
+    dtype = CARRIER.get(y.dtype.char, y.dtype)
+    by_parts = dtype.char == "G" and CONSTANT in boundary  # the driver's cval is one number, not two
+    if x.dtype == dtype == y.dtype and x.flags.aligned and y.flags.aligned and not by_parts:
+        _drive(x, _cast(w, dtype), y, n_batch, lo, boundary, cval, workers, tick)
+    else:
+        with np.errstate(over="ignore"):  # a float16 result may overflow, silently as in NumPy
+            _in_blocks(x, w, y, dtype, n_batch, lo, boundary, cval, workers, tick)
+
+
+def sources(index: Array, n: int, code: int) -> Array:
+    """Where the values at `index` of a continued array of length n come from; -1: from outside."""
+    if code in (ZERO, CONSTANT):
+        return np.where((index >= 0) & (index < n), index, -1)
+    if code == NEAREST:
+        return np.clip(index, 0, n - 1)
+    if code == REFLECT or (code == MIRROR and n > 1):
+        period = 2 * n if code == REFLECT else 2 * n - 2
+        folded = index % period
+        return np.minimum(folded, period - (code == REFLECT) - folded)
+    return index % n
+
+
+def set_outside(x: Array, indices: Sequence[Array], cval: Any) -> None:
+    """Put `cval` wherever x, gathered at the open mesh of `indices`, has an index -1."""
+    for axis, index in enumerate(indices):
+        outside = index < 0
+        if outside.any():
+            x[(slice(None),) * axis + (outside,)] = cval
+
+
+def _cast(x: Array, dtype: np.dtype[Any]) -> Array:
+    """x in a dtype and aligned; x itself if it is so already."""
+    if x.dtype != dtype:
+        return x.astype(dtype)
+    return x if x.flags.aligned else x.copy()
+
+
+def _drive(
+    x: Array,
+    w: Array,
+    y: Array,
+    n_batch: int,
+    lo: tuple[int, ...],
+    boundary: tuple[int, ...],
+    cval: Any,
+    workers: int,
+    tick: Tick,
+) -> None:
+    """Hand arrays of one dtype to the driver, as one of its work dtypes."""
+    char = y.dtype.char
+    if char in SAME_BITS:
+        x, w, y = (array.view(SAME_BITS[char]) for array in (x, w, y))
+        cval = np.asarray(cval, dtype=char).view(SAME_BITS[char])[()]
+    elif char == "G":
+        # The parts are one batch axis more in y, and in x one convolved axis more, of length 2:
+        # y.real = w.real x.real - w.imag x.imag, y.imag = w.imag x.real + w.real x.imag.
+        part = np.dtype("g")
+        parts = np.empty((*w.shape[:n_batch], 2, *w.shape[n_batch:], 2), part)
+        real, imag = np.moveaxis(parts, n_batch, 0)
+        real[..., 0], real[..., 1] = w.real, -w.imag
+        imag[..., 0], imag[..., 1] = w.imag, w.real
+        x = np.expand_dims(x[..., None].view(part), n_batch)
+        y = np.moveaxis(y[..., None].view(part), -1, n_batch)[..., None]
+        w, n_batch, lo, boundary, cval = parts, n_batch + 1, (*lo, 0), (*boundary, ZERO), 0
+    if n_batch:
+        batch = y.shape[:n_batch]
+        if x.shape[:n_batch] != batch:
+            x = np.broadcast_to(x, batch + x.shape[n_batch:])
+        if w.shape[:n_batch] != batch:
+            w = np.broadcast_to(w, batch + w.shape[n_batch:])
+    _direct.correlate(x, w, y, n_batch, lo, boundary, cval, workers, tick)
+
+
+def _in_blocks(
+    x: Array,
+    w: Array,
+    y: Array,
+    dtype: np.dtype[Any],
+    n_batch: int,
+    lo: tuple[int, ...],
+    boundary: tuple[int, ...],
+    cval: Any,
+    workers: int,
+    tick: Tick,
+) -> None:
+    if all(size == 1 for size in w.shape[:n_batch]):
+        w = _cast(w, dtype)
+    n, m, n_out = x.shape[n_batch:], w.shape[n_batch:], y.shape[n_batch:]
+    block = _block_shape(y, n_batch, m, dtype.itemsize)
+    starts = [range(0, size, step) for size, step in zip(y.shape, block)]
+    n_blocks = math.prod(map(len, starts))
+    for i, start in enumerate(itertools.product(*starts)):
+        box = tuple(slice(o, min(o + step, size)) for o, step, size in zip(start, block, y.shape))
+        windows = [
+            _window(*axis, dtype.char == "G") for axis in zip(n, m, n_out, box[n_batch:], lo, boundary)
+        ]
+        block_lo = tuple(window[1] for window in windows)
+        codes = tuple(window[2] for window in windows)
+        x_block = _cut(x, [*_rows(x, box[:n_batch]), *(window[0] for window in windows)], dtype, cval)
+        w_block = _cast(w[_rows(w, box[:n_batch])], dtype)
+        part = y[box]
+        fits = part.dtype == dtype and part.flags.aligned
+        y_block = part if fits else np.empty(part.shape, dtype)
+        _drive(x_block, w_block, y_block, n_batch, block_lo, codes, cval, workers, None)
+        if part.dtype.kind == "b":
+            np.not_equal(y_block, 0, out=part)
+        elif not fits:
+            np.copyto(part, y_block, casting="unsafe")
+        if tick is not None:
+            tick((i + 1) / n_blocks)
+
+
+def _block_shape(y: Array, n_batch: int, m: tuple[int, ...], itemsize: int) -> list[int]:
+    """Cut the output along its widest strides first, until a block and its window fit `BLOCK_BYTES`.
+
+    No axis is cut below its kernel's length, which keeps the windows within twice their blocks, by axis.
+    """
+    overlap = [0] * n_batch + [m_k - 1 for m_k in m]
+    least = [1] * n_batch + [max(m_k, 16) for m_k in m]
+    narrowest, *wider = sorted(range(y.ndim), key=lambda k: abs(y.strides[k]))
+    least[narrowest] = max(least[narrowest], 256)
+    block = list(y.shape)
+    for k in (*reversed(wider), narrowest):
+        while block[k] > least[k]:
+            size = itemsize * (math.prod(block) + math.prod(b + o for b, o in zip(block, overlap)))
+            if size <= BLOCK_BYTES:
+                return block
+            block[k] = max(least[k], (block[k] + 1) // 2)
+    return block
+
+
+def _window(
+    n: int, m: int, n_out: int, outputs: slice, lo: int, code: int, in_full: bool
+) -> tuple[slice | Array, int, int]:
+    """What a block of outputs needs of x along one axis, and the lo and boundary code that go with it.
+
+    The driver continues the window where it can; `in_full` asks for windows that need no continuing.
+    """
+    first, last = outputs.start - lo, outputs.stop - lo + m - 1
+    if first >= 0 and last <= n:
+        return slice(first, last), 0, ZERO
+    if code == ZERO or (code == CONSTANT and not in_full):
+        begin = min(max(first, 0), n - 1)
+        return slice(begin, max(min(last, n), begin + 1)), begin - first, code
+    if outputs.stop - outputs.start == n_out and not in_full:
+        return slice(0, n), lo, code
+    return sources(np.arange(first, last), n, code), 0, ZERO
+
+
+def _rows(x: Array, box: Sequence[slice]) -> tuple[slice, ...]:
+    """The batch part of a box in x, which may have length 1 where the output has more."""
+    return tuple(slice(0, 1) if size == 1 else rows for size, rows in zip(x.shape, box))
+
+
+def _cut(x: Array, window: Sequence[slice | Array], dtype: np.dtype[Any], cval: Any) -> Array:
+    """x at the window, cast."""
+    if all(isinstance(source, slice) for source in window):
+        return _cast(x[tuple(window)], dtype)
+    indices = [np.arange(s.start, s.stop) if isinstance(s, slice) else s for s in window]
+    block = _cast(x[np.ix_(*indices)], dtype)
+    set_outside(block, indices, cval)
+    return block

@@ -1,0 +1,106 @@
+"""Checks of single arguments: each function takes what the user wrote and returns it in one normal form, or raises.
+
+Errors name the argument, what it was and what it must be. What the arguments mean together (shapes, offsets,
+which array is the kernel) is decided in `_problem`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+MODES = ("valid", "same", "full")  # NumPy's integer modes are the positions
+KINDS = "?buifcmO"  # bool, integers, floats, complex, timedelta64, object
+
+
+def array(x: Any, name: str) -> np.ndarray[Any, Any]:
+    """`x` as a plain ndarray of a dtype that can be multiplied and added."""
+    try:
+        x = np.asarray(x)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} must be array-like: {error}") from None
+    if x.dtype.kind not in KINDS:
+        raise TypeError(f"{name} must be bool, integer, float, complex, timedelta64 or object, got dtype {x.dtype}")
+    return x
+
+
+def result_dtype(a: np.dtype[Any], v: np.dtype[Any]) -> np.dtype[Any]:
+    try:
+        return np.result_type(a, v)
+    except TypeError:
+        raise TypeError(f"a and v must have a common dtype, got {a} and {v}") from None
+
+
+def mode(mode: Any) -> str:
+    """'full', 'same' or 'valid', spelt so or as NumPy's 2, 1, 0."""
+    if isinstance(mode, str):
+        if mode in MODES:
+            return mode
+    elif isinstance(mode, (bool, np.bool)) or not hasattr(mode, "__index__"):
+        raise TypeError(f"mode must be 'full', 'same' or 'valid' (or 2, 1, 0), got {mode!r}")
+    elif 0 <= (index := operator.index(mode)) <= 2:
+        return MODES[index]
+    raise ValueError(f"mode must be 'full', 'same' or 'valid' (or 2, 1, 0), got {mode!r}")
+
+
+def axes(axes: Any) -> tuple[int, ...] | None:
+    """None, or a tuple of ints; whether they fit the array is checked with its shape."""
+    if axes is None:
+        return None
+    entries = axes if isinstance(axes, (tuple, list)) else (axes,)
+    if any(isinstance(k, (bool, np.bool)) or not hasattr(k, "__index__") for k in entries):
+        raise TypeError(f"axes must be None, an int or a tuple of ints, got {axes!r}")
+    if not entries:
+        raise ValueError("axes must name at least one axis, got none")
+    return tuple(operator.index(k) for k in entries)
+
+
+def name(argument: str, value: Any, names: Sequence[str]) -> str:
+    """`value`, one of `names`."""
+    if isinstance(value, str) and value in names:
+        return value
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(f"{argument} must be one of {', '.join(map(repr, names))}, got {value!r}")
+
+
+def cval(cval: Any, dtype: np.dtype[Any]) -> Any:
+    """`cval` as a scalar of the result's dtype: floats may be rounded, nothing else may change its value."""
+    kind = dtype.kind
+    if kind == "O":
+        return cval
+    value = np.asarray(cval)
+    real = value.dtype.kind in "?buif" or isinstance(cval, int)
+    if value.ndim or not (real or value.dtype.kind == kind or value.dtype.kind == "c"):
+        raise TypeError(f"cval must be a scalar that {dtype} can hold, got {cval!r}")
+    if kind == "c" or (kind == "f" and real):
+        return value.astype(dtype)[()]
+    if not real and kind != "m":
+        raise TypeError(f"cval must be real because the result is {dtype}, got {cval!r}")
+    if value.dtype.kind == "m":
+        value = value.astype(dtype).view(np.int64)
+    number = value.item()
+    low, high = (0, 1) if kind == "b" else _limits(dtype)
+    if not (low <= number <= high and number == int(number)):
+        raise ValueError(f"cval must be a whole number from {low} to {high} because the result is {dtype}, got {cval!r}")
+    return np.array(int(number), np.int64 if kind == "m" else dtype).astype(dtype)[()]
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
+    info = np.iinfo(np.int64 if dtype.kind == "m" else dtype)
+    return int(info.min), int(info.max)
+
+
+def out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """`out` as a plain ndarray that can take the result."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be an ndarray, got {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"out must have the result's shape {shape}, got {out.shape}")
+    if out.dtype != dtype:
+        raise TypeError(f"out must have the result's dtype {dtype}, got {out.dtype}")
+    if not out.flags.writeable:
+        raise ValueError("out must be writeable, got a read-only array")
+    return np.asarray(out)

@@ -1,0 +1,116 @@
+"""The ordered list of methods. `choose` takes the first that can do a problem; each runs on the arrays of the call.
+
+A method computes what its `Problem` says; how the arrays' bytes are brought to a compiled driver is left to `_blocks`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastconv import _check
+from fastconv._problem import ZERO, Problem
+
+Array = np.ndarray[Any, Any]
+Tick = Callable[[float], object] | None
+
+
+class Method(NamedTuple):
+    name: str
+    can: Callable[[Problem], bool]
+    run: Callable[[Problem, Array, Array, Array, Any, int, Tick], None]  # (problem, x, w, y, cval, workers, tick)
+
+
+def choose(problem: Problem, name: str) -> Method:
+    """The first method called `name` ("auto": any) that can do the problem."""
+    if name != "auto":
+        _check.name("method", name, NAMES)
+    for method in METHODS:
+        if name in ("auto", method.name) and method.can(problem):
+            return method
+    raise TypeError(f"method {name!r} cannot compute a result of dtype {problem.dtype}")
+
+
+def _direct(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick) -> None:
+    """The sum as it is written, by the compiled driver."""
+    from fastconv import _blocks
+
+    if problem.conjugate_w:
+        w = np.conjugate(w)
+    if problem.overhang and w.dtype.kind in "fc" and np.count_nonzero(np.isfinite(w)) < w.size:
+        _direct_not_finite(problem, x, w, y, cval, workers, tick)
+    else:
+        n_batch = len(problem.batch)
+        _blocks.correlate(x, w, y, n_batch, problem.lo, problem.boundary, cval, workers, tick)
+    if problem.conjugate_y:
+        np.conjugate(y, out=y)
+
+
+def _direct_not_finite(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick) -> None:
+    """Infinite and NaN taps at a zero boundary: the driver would multiply them by the zeros outside.
+
+    The output is cut into boxes. In each, a given tap lies inside x for every output or for none, and is
+    left out of the kernel if for none.
+    """
+    from fastconv import _blocks
+
+    n_batch = len(problem.batch)
+    bad = ~np.isfinite(w)
+    axes = list(zip(problem.n, problem.n_out, problem.lo, problem.boundary, np.nonzero(bad)[n_batch:]))
+    edges = []
+    for n, n_out, lo, boundary, taps in axes:
+        inside = set() if boundary != ZERO else {lo - t for t in taps.tolist()} | {n + lo - t for t in taps.tolist()}
+        edges.append([0, *sorted(o for o in inside if 0 < o < n_out), n_out])
+    boxes = list(itertools.product(*(itertools.pairwise(e) for e in edges)))
+    for i, box in enumerate(boxes):
+        absent = np.zeros(problem.m, bool)
+        for k, ((n, _, lo, boundary, _), (first, _)) in enumerate(zip(axes, box)):
+            if boundary == ZERO:
+                source = first - lo + np.arange(problem.m[k])
+                absent |= ((source < 0) | (source >= n)).reshape(-1, *(1,) * (len(axes) - 1 - k))
+        part = y[(slice(None),) * n_batch + tuple(slice(*edge) for edge in box)]
+        box_lo = tuple(lo - first for lo, (first, _) in zip(problem.lo, box))
+        taps = np.where(bad & absent, w.dtype.type(0), w)
+        _blocks.correlate(x, taps, part, n_batch, box_lo, problem.boundary, cval, workers, None)
+        if tick is not None:
+            tick((i + 1) / len(boxes))
+
+
+class _NoTerm:
+    """The empty sum of Python objects."""
+
+    def __add__(self, term: Any) -> Any:
+        return term
+
+
+def _objects(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick) -> None:
+    """Python arithmetic on objects, tap by tap in NumPy's order: x first in each product, no zero to start from."""
+    from fastconv import _blocks
+
+    x, w = x.astype(object, copy=False), w.astype(object, copy=False)
+    y.fill(_NoTerm())
+    n_batch = len(problem.batch)
+    every = (slice(None),) * n_batch
+    rows = [np.arange(size) for size in x.shape[:n_batch]]
+    axes = list(zip(problem.n, problem.n_out, problem.lo, problem.boundary))
+    for i, tap in enumerate(np.ndindex(problem.m)):
+        outputs, indices = every, rows
+        for t, (n, n_out, lo, code) in zip(tap, axes):
+            here = slice(max(lo - t, 0), max(min(n + lo - t, n_out), 0)) if code == ZERO else slice(0, n_out)
+            outputs += (here,)
+            indices = [*indices, _blocks.sources(np.arange(here.start, here.stop) + (t - lo), n, code)]
+        terms = x[np.ix_(*indices)]
+        _blocks.set_outside(terms, indices, cval)
+        y[outputs] += terms * w[every + tuple(slice(t, t + 1) for t in tap)]
+        if tick is not None:
+            tick((i + 1) / w.size)
+
+
+METHODS = (
+    Method("direct", lambda problem: problem.dtype.kind != "O", _direct),
+    Method("direct", lambda problem: problem.dtype.kind == "O", _objects),
+)
+NAMES = ("auto", *dict.fromkeys(method.name for method in METHODS))

@@ -1,0 +1,169 @@
+"""What is to be computed, as numbers: from shapes and words to one frozen `Problem`. Pure, without compiled code or data.
+
+Every call becomes a correlation of a signal x with a kernel w,
+
+    y[b, o] = sum over t of w[b, t] * x~[b, o + t - lo],        x~ = x continued beyond its ends by `boundary`,
+
+with batch axes b first and convolved axes o, t last. Which of the two arrays is the signal, how its axes are
+ordered, what is reversed or conjugated and where the output starts is decided here, once for all methods.
+The values of the arrays, and those arguments that only concern the run (out, workers, cval), are not seen here.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastconv import _check
+
+BOUNDARIES = {"zero": 0, "constant": 1, "reflect": 2, "mirror": 3, "nearest": 4, "wrap": 5}
+ZERO = BOUNDARIES["zero"]
+
+
+class Problem(NamedTuple):
+    """One convolution or correlation; tuples named by axis have one entry per convolved axis."""
+
+    dtype: np.dtype[Any]  # of the result
+    shape: tuple[int, ...]  # of the result, its axes in the order of a's
+    batch: tuple[int, ...]  # sizes of the batch axes
+    n: tuple[int, ...]  # signal lengths by axis
+    m: tuple[int, ...]  # kernel lengths by axis
+    n_out: tuple[int, ...]  # output lengths by axis
+    lo: tuple[int, ...]  # taps that hang over the low end at the first output, by axis
+    boundary: tuple[int, ...]  # code of BOUNDARIES by axis; zero where no window leaves the signal
+    overhang: bool  # some windows leave the signal at a zero boundary
+    swap: bool  # v is the signal and a the kernel
+    a_order: tuple[int, ...]  # permutation that brings a, and the result, to (batch, convolved)
+    v_order: tuple[int, ...]  # the same for v
+    v_new: int  # batch axes that v lacks
+    flip_w: bool  # the kernel is reversed: convolution
+    flip_y: bool  # the result is reversed: correlation with the arrays swapped
+    conjugate_w: bool
+    conjugate_y: bool
+
+
+@lru_cache(maxsize=1024)
+def problem(
+    correlate: bool,
+    a_shape: tuple[int, ...],
+    a_dtype: np.dtype[Any],
+    v_shape: tuple[int, ...],
+    v_dtype: np.dtype[Any],
+    mode: str,
+    axes: tuple[int, ...] | None,
+    boundary: str,
+    order: tuple[int, ...],
+) -> Problem:
+    """The problem that checked arguments pose; `order` lists a's axes from the widest stride to the narrowest."""
+    dtype = _check.result_dtype(a_dtype, v_dtype)
+    v_axis = _match_axes(len(a_shape), len(v_shape), axes, order)
+    conv = [k for k in order if k in v_axis]
+    batch = [k for k in order if k not in v_axis]
+    v_new = len(batch) if len(v_shape) < len(a_shape) else 0
+
+    n = [a_shape[k] for k in conv]
+    m = [v_shape[v_axis[k]] for k in conv]
+    for name, sizes, shape in (("a", n, a_shape), ("v", m, v_shape)):
+        if 0 in sizes:
+            raise ValueError(f"{name} cannot be empty, got shape {shape}")
+    shape = list(a_shape)
+    if not v_new:
+        for k in batch:
+            shape[k] = _broadcast(k, a_shape[k], v_shape[k])
+
+    numpy_rule = len(a_shape) == 1 and boundary == "zero"
+    starts, n_out = _outputs(n, m, mode, correlate, numpy_rule)
+    lo = [m_k - 1 - s for m_k, s in zip(m, starts)]
+    code = ZERO if mode == "valid" else BOUNDARIES[boundary]
+    codes = tuple(code if leaves else ZERO for leaves in _leaves(n, m, n_out, lo))
+    for k, size in zip(conv, n_out):
+        shape[k] = size
+
+    swap = not any(codes) and _product(m) > _product(n)
+    if swap:
+        lo = [size - m_k + s if correlate else n_k - 1 - s for n_k, m_k, size, s in zip(n, m, n_out, starts)]
+        n, m = m, n
+    x_dtype, w_dtype = (v_dtype, a_dtype) if swap else (a_dtype, v_dtype)
+    # The second argument is conjugated, but not if the products are of objects. Swapped, it is the signal, and conjugated
+    # through the kernel and the result: sum a conj(v) = conj(sum conj(a) v).
+    conjugate_y = correlate and swap and dtype.kind == "c" and x_dtype.kind == "c"
+    conjugate_w = correlate and dtype.kind == "c" and w_dtype.kind == "c" and swap == conjugate_y
+    return Problem(
+        dtype=dtype,
+        shape=tuple(shape),
+        batch=tuple(shape[k] for k in batch),
+        n=tuple(n),
+        m=tuple(m),
+        n_out=tuple(n_out),
+        lo=tuple(lo),
+        boundary=codes,
+        overhang=any(leaves and c == ZERO for leaves, c in zip(_leaves(n, m, n_out, lo), codes)),
+        swap=swap,
+        a_order=tuple(batch + conv),
+        v_order=tuple(v_axis[k] for k in conv) if v_new else tuple(batch + [v_axis[k] for k in conv]),
+        v_new=v_new,
+        flip_w=not correlate,
+        flip_y=correlate and swap,
+        conjugate_w=conjugate_w,
+        conjugate_y=conjugate_y,
+    )
+
+
+def _match_axes(ndim: int, v_ndim: int, axes: tuple[int, ...] | None, order: tuple[int, ...]) -> dict[int, int]:
+    """{convolved axis of a: its axis in v}."""
+    if ndim == 0 or v_ndim == 0:
+        raise ValueError(f"{'v' if ndim else 'a'} must have at least one dimension, got a scalar")
+    if axes is None:
+        if ndim != v_ndim:
+            raise ValueError(f"v must have as many dimensions as a ({ndim}) unless axes is given, got {v_ndim}")
+        return {k: k for k in range(ndim)}
+    for k in axes:
+        if not -ndim <= k < ndim:
+            raise ValueError(f"axes must be from {-ndim} to {ndim - 1} for a with {ndim} dimensions, got {k}")
+    positive = [k % ndim for k in axes]
+    if len(set(positive)) < len(positive):
+        raise ValueError(f"axes must be unique, got {axes}")
+    if v_ndim == ndim:
+        return {k: k for k in positive}
+    if v_ndim == len(positive):
+        return {k: j for j, k in enumerate(positive)}
+    raise ValueError(f"v must have one dimension per axis in axes ({len(axes)}) or as many as a ({ndim}), got {v_ndim}")
+
+
+def _broadcast(axis: int, a: int, v: int) -> int:
+    if a == v or v == 1:
+        return a
+    if a == 1:
+        return v
+    raise ValueError(f"v must have length 1 or {a}, as a has, along axis {axis}, which is not convolved, got {v}")
+
+
+def _outputs(
+    n: list[int], m: list[int], mode: str, correlate: bool, numpy_rule: bool
+) -> tuple[list[int], list[int]]:
+    """First index in the full result, and number of outputs, by axis."""
+    if mode == "full":
+        return [0] * len(n), [n_k + m_k - 1 for n_k, m_k in zip(n, m)]
+    if mode == "same":
+        if numpy_rule and m[0] > n[0]:
+            return [n[0] // 2 if correlate else (n[0] - 1) // 2], list(m)
+        return [(m_k - 1) // 2 for m_k in m], list(n)
+    if any(n_k < m_k for n_k, m_k in zip(n, m)) and any(n_k > m_k for n_k, m_k in zip(n, m)):
+        raise ValueError(
+            f"mode 'valid' needs one array at least as long as the other along every axis, got {tuple(n)} and {tuple(m)}"
+        )
+    return [min(n_k, m_k) - 1 for n_k, m_k in zip(n, m)], [abs(n_k - m_k) + 1 for n_k, m_k in zip(n, m)]
+
+
+def _leaves(n: list[int], m: list[int], n_out: list[int], lo: list[int]) -> list[bool]:
+    """Whether any window reaches beyond the signal, by axis."""
+    return [lo_k > 0 or size + m_k - 1 - lo_k > n_k for n_k, m_k, size, lo_k in zip(n, m, n_out, lo)]
+
+
+def _product(sizes: list[int]) -> int:
+    product = 1
+    for size in sizes:
+        product *= size
+    return product
