@@ -1,0 +1,13 @@
+# Direct correlation of one contiguous line, for callers that have done everything else (_entry).
+from fastconv._kernels.table cimport fc_kernels
+
+
+cdef struct Axis:
+    Py_ssize_t n_in, n_out, n_taps
+    Py_ssize_t lo                   # taps that hang over the low end: y[i] takes x[i - lo + t]
+    Py_ssize_t x, y, w              # bytes from one element (of w: from one kernel) to the next
+    int boundary
+
+cdef const fc_kernels* kernels_of(int dtype) noexcept nogil
+cdef void corr_line(const fc_kernels* kernels, int item, const char* x, const Axis* axis, const char* constant,
+                    Py_ssize_t start, const char* h, Py_ssize_t n_taps, char* y, Py_ssize_t n, char* line) noexcept nogil
