@@ -1,8 +1,8 @@
 """Tells how fastconv was built and what it uses here. Decides nothing: it asks the modules that do."""
 
+import os
 import platform
 import re
-from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -56,7 +56,7 @@ def _config() -> dict[str, dict[str, Any]]:
     return {
         "fastconv": {
             "version": __version__,
-            "path": str(Path(__file__).parent),
+            "path": os.path.dirname(__file__),
             "compiler": _cpu.compiler,
             "python": platform.python_version(),
             "numpy": np.__version__,
@@ -77,7 +77,8 @@ def _config() -> dict[str, dict[str, Any]]:
 
 def _openmp_libraries() -> list[str]:
     """OpenMP libraries loaded in this process, ours or another package's. Only Linux tells."""
-    maps = Path("/proc/self/maps")
-    if not maps.exists():
+    try:
+        with open("/proc/self/maps") as maps:
+            return sorted(set(re.findall(r"/.*/lib[gi]?omp[^/\n]*", maps.read())))
+    except OSError:
         return []
-    return sorted(set(re.findall(r"/.*/lib[gi]?omp[^/\n]*", maps.read_text())))
