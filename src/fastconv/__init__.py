@@ -1,3 +1,29 @@
-"""Fast convolution of NumPy arrays on CPUs."""
+"""Fast convolution of NumPy arrays on CPUs.
 
-from fastconv import _openmp  # noqa: F401
+`convolve` and `correlate` are NumPy's in one dimension, and go on from there: any number of dimensions, any axes,
+boundaries, a place for the result, threads. The package, from top to bottom; imports point down only:
+
+    __main__ _cli _demo _wav _files     programs: python -m fastconv
+    _entry                              the public functions; small calls go straight to a kernel
+    _convolve                           any other call: check, pose the problem, choose a method, run it
+    _check _problem _methods _blocks    arguments; what is to be computed; the methods; dtypes and layouts
+    _direct _boundary _threads          compiled: axes, tiles, edges, threads
+    _kernels                            compiled once per instruction set, chosen at import; see table.h
+    _cpu                                what this processor can run
+"""
+
+from fastconv import _openmp  # noqa: F401  (first: it loads the OpenMP runtime)
+from fastconv._config import show_config
+from fastconv._entry import convolve, correlate
+from fastconv._threads import get_num_threads, set_num_threads, threads
+from fastconv._version import __version__
+
+__all__ = [
+    "__version__",
+    "convolve",
+    "correlate",
+    "get_num_threads",
+    "set_num_threads",
+    "show_config",
+    "threads",
+]
