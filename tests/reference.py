@@ -140,7 +140,8 @@ def tolerance(name, a, v, mode, *, axes=None, boundary="zero", cval=0):
     if work.eps == np.finfo(np.longdouble).eps:
         c *= 2  # the truth is no more exact than the result
     a, v = np.abs(a.astype(dtype)).astype(np.longdouble), np.abs(v.astype(dtype)).astype(np.longdouble)
-    scale = total(a, v, name, mode, axes, boundary, np.abs(np.longdouble(np.abs(cval))))
+    with np.errstate(all="ignore"):
+        scale = total(a, v, name, mode, axes, boundary, np.longdouble(np.abs(cval)))
     bound = c * work.eps * scale + taps * work.smallest_subnormal
     if dtype == np.float16:
         half = np.finfo(np.float16)
@@ -190,7 +191,7 @@ def numbers(rng, shape, dtype):
     if dtype.kind == "m":
         return rng.integers(-(2**40), 2**40, shape).astype(dtype)
     if dtype.kind == "O":
-        parts = rng.integers(-99, 99, (2, math.prod(shape)))
+        parts = rng.integers(-99, 99, (2, int(np.prod(shape))))
         values = [Fraction(int(p), abs(int(q)) + 1) for p, q in parts.T]
         return np.array([*values, None], dtype=object)[:-1].reshape(shape)
     x = rng.standard_normal(shape)

@@ -118,7 +118,6 @@ def test_with_a_boundary_the_first_is_the_signal():
 def test_the_examples_of_the_documentation():
     a, three = [1, 2, 3, 4], [1, 0, 0, 0, 0, 0, 0]  # three elements beyond the low end
     outside = {
-        "zero": [0, 0, 0],
         "constant": [9, 9, 9],
         "reflect": [3, 2, 1],
         "mirror": [4, 3, 2],

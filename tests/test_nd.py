@@ -1,4 +1,4 @@
-"""Two to five dimensions: all axes or some, one kernel for all rows or one per row, against the reference and SciPy."""
+"""Two to five dimensions: all axes or some, one kernel for all rows or one each."""
 
 import itertools
 
