@@ -4,7 +4,9 @@ SIGTERM and SIGHUP end the run as an exception, so that unfinished files are rem
 process chose to ignore stays ignored.
 """
 
+import io
 import signal
+import sys
 from types import FrameType
 from typing import NoReturn
 
@@ -19,5 +21,8 @@ for name in ("SIGTERM", "SIGHUP"):
     number = getattr(signal, name, None)
     if number is not None and signal.getsignal(number) is signal.SIG_DFL:
         signal.signal(number, _stop)
+
+if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors="replace")  # where Σ and × cannot be written
 
 raise SystemExit(main())

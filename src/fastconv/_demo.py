@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastconv
+from fastconv._methods import choose
+from fastconv._problem import problem
 
 F = (1, 3, 4, 2)  # in tenths: how far the ball rolls after the first drop
 G = (2, 5, 3)  # and after the second
@@ -73,7 +75,7 @@ def filter_signal() -> Job:
     print(f"2. {SECONDS} s of sound, {x.size:,} samples (float32); low-pass at {CUTOFF} Hz, {n_taps} taps")
     y, seconds = _timed(lambda: fastconv.convolve(x, h, "same"))
     _, peer = _timed(lambda: np.convolve(x, h, "same"), runs=1)
-    _report(x, h, seconds, "Msamples/s")
+    _report(x, h, "zero", seconds, "Msamples/s")
     print(f"   np.convolve: {1e3 * peer:.0f} ms, {peer / seconds:.1f} × the time")
     return Job(x, h, y, _check(x, h, y, reflect=False))
 
@@ -88,7 +90,7 @@ def filter_image() -> Job:
     size, taps = " × ".join(map(str, x.shape[::-1])), " × ".join(map(str, h.shape))
     print(f"3. An image of {size} pixels (float32); an out-of-focus lens, {taps} taps")
     y, seconds = _timed(lambda: fastconv.convolve(x, h, "same", boundary="reflect"))
-    _report(x, h, seconds, "Mpixel/s")
+    _report(x, h, "reflect", seconds, "Mpixel/s")
     return Job(x, h, y, _check(x, h, y, reflect=True))
 
 
@@ -121,9 +123,10 @@ def _timed(call: Callable[[], Samples], runs: int = 3) -> tuple[Samples, float]:
     return y, seconds
 
 
-def _report(x: Samples, h: Samples, seconds: float, unit: str) -> None:
+def _report(x: Samples, h: Samples, boundary: str, seconds: float, unit: str) -> None:
+    posed = problem(False, x.shape, x.dtype, h.shape, h.dtype, "same", None, boundary, tuple(range(x.ndim)))
     rate, flops = x.size / seconds, 2 * x.size * h.size / seconds
-    print(f"   method direct, {fastconv.get_num_threads()} threads: ", end="")
+    print(f"   method {choose(posed, 'auto').name}, {fastconv.get_num_threads()} threads: ", end="")
     print(f"{1e3 * seconds:.1f} ms, {rate / 1e6:.1f} {unit}, {flops / 1e9:.1f} GFLOP/s")
 
 
