@@ -17,6 +17,8 @@ LAYERS = {
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }
 PURE = ["_check", "_problem", "_methods"]  # load no compiled module until a result is computed
+# The protocol __array_function__ is handed the public function, which is looked up when it is needed.
+EXCEPTIONS = {("_convolve", "fastconv")}
 ISAS = ["x86_v2", "x86_v3", "x86_v4", "neon", "baseline"]
 
 ORDER = [name for names in LAYERS.values() for name in names]
@@ -71,7 +73,7 @@ def test_imports_point_down(path):
     module = module_of(path)
     for imported, _ in imports(path):
         assert imported in ORDER, f"{path.name} imports {imported}"
-        if imported != module:
+        if imported != module and (module, imported) not in EXCEPTIONS:
             assert ORDER.index(imported) < ORDER.index(module), f"{module} imports {imported} from above"
 
 
