@@ -149,6 +149,13 @@ def tolerance(name, a, v, mode, *, axes=None, boundary="zero", cval=0):
     return bound
 
 
+def assert_equal(y, want, what=""):
+    """Same dtype, shape and values; NaN equals NaN, -0.0 equals 0.0."""
+    __tracebackhide__ = True
+    if y.dtype != want.dtype or y.shape != want.shape or not (y == want).all():
+        np.testing.assert_array_equal(y, want, err_msg=what, strict=True)
+
+
 def check(y, name, a, v, mode, *, equal=False, **options):
     """Assert that y is the result of `name` for these arguments; `equal` where rounding cannot happen."""
     __tracebackhide__ = True
@@ -157,12 +164,11 @@ def check(y, name, a, v, mode, *, equal=False, **options):
     with np.errstate(all="ignore"):
         truth = wide.astype(result_dtype(a, v))
     assert type(y) is np.ndarray
-    assert y.dtype == truth.dtype, f"dtype {y.dtype}, should be {truth.dtype}"
-    assert y.shape == truth.shape, f"shape {y.shape}, should be {truth.shape}"
     what = f"{name} {mode} {options}: {a.dtype}{a.shape} with {v.dtype}{v.shape}"
     if equal or truth.dtype.kind not in "fc":
-        np.testing.assert_array_equal(y, truth, err_msg=what, strict=True)
-        return
+        return assert_equal(y, truth, what)
+    assert y.dtype == truth.dtype, f"dtype {y.dtype}, should be {truth.dtype}; {what}"
+    assert y.shape == truth.shape, f"shape {y.shape}, should be {truth.shape}; {what}"
     finite = np.isfinite(truth)
     np.testing.assert_array_equal(np.where(finite, 0, y), np.where(finite, 0, truth), err_msg=what)
     assert np.isfinite(y[finite]).all(), f"non-finite where the truth is finite; {what}"
