@@ -170,6 +170,14 @@ def test_bad_constants(dtype, cval, error):
             fc.convolve(np.ones(shape, dtype), np.ones(taps, dtype), boundary="constant", cval=cval)
 
 
+def test_cval_is_for_constant_only(rng):
+    for dtype, shapes in itertools.product("fdBeO", [((9,), (4,)), ((5, 6), (3, 3))]):
+        a, v = ref.small_integers(rng, shapes[0], dtype), ref.small_integers(rng, shapes[1], dtype)
+        for boundary in set(ref.BOUNDARIES) - {"constant"}:
+            y = fc.convolve(a, v, boundary=boundary, cval=3)
+            ref.check(y, "convolve", a, v, "full", boundary=boundary, equal=True)
+
+
 def test_large_images_keep_their_edges(rng):
     for boundary in ref.BOUNDARIES:
         a, v = ref.small_integers(rng, (301, 517), "f"), ref.small_integers(rng, (5, 9), "f")

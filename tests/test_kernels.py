@@ -55,6 +55,7 @@ def test_rows(rng, dtype):
             target = Target((n,), dtype)
             fc.correlate(guarded(x[: n + m - 1]), v, "valid", out=target.out)
             target.check(want[:n], f"{n} outputs, {m} taps")
+            ref.assert_equal(fc.correlate(guarded(x[: n + m - 1]), v, "valid"), want[:n])
 
 
 @pytest.mark.parametrize("dtype", WORK)
@@ -130,7 +131,7 @@ def test_images(rng, dtype, taps):
 def test_images_with_their_edges(rng, dtype, taps):
     v = ref.small_integers(rng, taps, dtype)
     for h, w in itertools.product(
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17], [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 50, 66]
+        [1, 2, 3, 4, 5, 7, 8, 9, 17], [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 50, 66]
     ):
         a = ref.small_integers(rng, (h, w), dtype)
         for boundary in ("zero", "mirror"):

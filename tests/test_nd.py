@@ -39,6 +39,8 @@ def test_floats(rng, name, dtype, shapes):
 @pytest.mark.parametrize("dtype", "?bBhHiIqQO")
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
 def test_exact_types(rng, name, dtype, shapes):
+    if dtype == "O":
+        shapes = [tuple(min(n, 9) for n in shape) for shape in shapes]
     a, v = (ref.numbers(rng, shape, dtype) for shape in shapes)
     for mode in modes_for(*shapes):
         ref.check(getattr(fc, name)(a, v, mode), name, a, v, mode)
