@@ -127,7 +127,7 @@ def test_images(rng, dtype, taps):
 
 
 @pytest.mark.parametrize("dtype", "fdFh")
-@pytest.mark.parametrize("taps", [(3, 3), (2, 5), (5, 4), (7, 7), (1, 9), (9, 1), (16, 17)], ids=str)
+@pytest.mark.parametrize("taps", [(3, 3), (2, 5), (5, 4), (7, 7), (1, 9), (9, 1), (6, 12)], ids=str)
 def test_images_with_their_edges(rng, dtype, taps):
     v = ref.small_integers(rng, taps, dtype)
     for h, w in itertools.product(
