@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -243,6 +244,40 @@ def test_wav_cut_short_is_used_and_said(capsys):
     assert main(["convolve", "x.wav", save("h.npy", [1.0]), "-o", "y.wav"]) == 0
     assert load_wav("y.wav")[0].ravel().tolist() == list(range(60))
     assert "100 frames promised, the file ends after 60" in capsys.readouterr().err
+
+
+def test_wav_output_may_be_the_input():
+    save_wav("x.wav", noise(2, 1000, 0.5), 2)
+    assert main(["convolve", "x.wav", save("h.npy", [-1.0]), "-o", "x.wav"]) == 0
+    np.testing.assert_array_equal(load_wav("x.wav")[0].ravel(), -noise(2, 1000, 0.5))
+
+
+def test_wav_of_unknown_length():
+    """As a program writes it into a pipe: the sizes in the header are the largest possible."""
+    save_wav("x.wav", np.arange(100), 2)
+    with open("x.wav", "r+b") as file:
+        file.seek(4)
+        file.write(b"\xff" * 4)
+        file.seek(40)
+        file.write(b"\xff" * 4)
+    assert main(["convolve", "x.wav", save("h.npy", [1.0]), "-o", "y.wav"]) == 0
+    assert load_wav("y.wav")[0].ravel().tolist() == list(range(100))
+
+
+def test_wav_with_other_chunks_and_extensible_format(capsys):
+    samples = np.arange(50)
+    data = b"".join(int(s).to_bytes(3, "little", signed=True) for s in samples)
+    subformat = struct.pack("<IHH8s", 1, 0, 16, b"\x80\x00\x00\xaa\x00\x38\x9b\x71")
+    fmt = struct.pack("<HHIIHHHHI", 0xFFFE, 1, 8000, 24000, 3, 24, 22, 24, 0) + subformat
+    chunks = [(b"LIST", b"INFO"), (b"fmt ", fmt), (b"fact", bytes(4)), (b"data", data), (b"LIST", b"more")]
+    body = b"WAVE" + b"".join(name + struct.pack("<I", len(chunk)) + chunk for name, chunk in chunks)
+    with open("x.wav", "wb") as file:
+        file.write(b"RIFF" + struct.pack("<I", len(body)) + body)
+    code = main(["convolve", "x.wav", save("h.npy", [1.0]), "-o", "y.wav"])
+    if sys.version_info < (3, 12):
+        assert code == 2 and capsys.readouterr().err == "fastconv: error: x.wav: unknown format: 65534\n"
+    else:
+        assert code == 0 and load_wav("y.wav")[0].ravel().tolist() == samples.tolist()
 
 
 def test_long_wav_is_not_loaded():

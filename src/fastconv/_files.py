@@ -107,7 +107,8 @@ def _convolve_npy(a: NDArray[Any], v: NDArray[Any], y: str, options: Options, ti
     with _replacing(y) as temporary:
         out = _create(temporary, posed.shape, posed.dtype, fortran=a.flags.fnc)
         convolve(a, v, mode, axes, boundary, cval, method, out, workers, _tick=tick)
-    return f"{y}: {out.dtype} {out.shape}"
+        del out  # a mapped file cannot be renamed on Windows
+    return f"{y}: {posed.dtype} {posed.shape}"
 
 
 def _taps(h: "NDArray[Any] | _wav.Reader", x: _wav.Reader) -> NDArray[Any]:
@@ -149,18 +150,17 @@ def _convolve_wav(x: _wav.Reader, taps: NDArray[Any], y: str, options: Options, 
                 tick((start + fraction * (stop - start)) / n_out)
 
             window = x.read(first + start - m + 1, first + stop, boundary, outside)
-            yield (
-                start,
-                stop,
-                convolve(window, taps, "valid", (1,), "zero", 0.0, method, None, workers, _tick=part),
-            )
+            block = convolve(window, taps, "valid", (1,), "zero", 0.0, method, None, workers, _tick=part)
+            yield start, stop, block
 
     with _replacing(y) as temporary:
         if _suffix(y, "Y") == ".npy":
-            out = _create(temporary, (n_out, channels) if channels > 1 else (n_out,), dtype, fortran=False)
+            shape = (n_out, channels) if channels > 1 else (n_out,)
+            out = _create(temporary, shape, dtype, fortran=False)
             for start, stop, block in rounds():
                 out[start:stop] = block.T if channels > 1 else block[0]
-            return f"{y}: {dtype} {out.shape}"
+            del out
+            return f"{y}: {dtype} {shape}"
         with open(temporary, "xb") as file, _wav.Writer(file, x.rate, x.width, channels, n_out) as writer:
             for *_, block in rounds():
                 writer.write(block)

@@ -34,12 +34,15 @@ def _to_float(raw: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
 def _from_float(y: NDArray[Any], width: int) -> tuple[NDArray[np.uint8], int]:
     """Floats (channels, frames) -> bytes (frames, channels, width), how many saturated; no dither."""
     top = 2 ** (8 * width - 1)
-    scaled = np.rint(y.T.astype(np.float64, copy=False) * top)
+    scaled = np.rint(y.T * np.float64(top))
     clipped = int(np.count_nonzero((scaled < -top) | (scaled > top - 1)))
-    samples = np.clip(scaled, -top, top - 1).astype("<i8")
+    wide = np.clip(scaled, -top, top - 1, out=scaled).astype("<i4", order="C")
     if width == 1:
-        samples += top
-    return np.ascontiguousarray(samples).view(np.uint8).reshape(*samples.shape, 8)[..., :width], clipped
+        wide += 128
+    raw = np.empty((*wide.shape, width), np.uint8)
+    for byte in range(width):
+        raw[..., byte] = wide.view(np.uint8).reshape(*wide.shape, 4)[..., byte]
+    return raw, clipped
 
 
 class Reader:
@@ -85,7 +88,7 @@ class Writer:
     def write(self, y: NDArray[Any]) -> None:
         """Append `y`, rounded and saturated."""
         samples, clipped = _from_float(y, self.width)
-        self._wave.writeframesraw(samples.tobytes())
+        self._wave.writeframesraw(samples)
         self.clipped += clipped
         self.peak = max(self.peak, float(np.abs(y).max()))
 
