@@ -1,8 +1,9 @@
 """How many threads may a call use? The only place that knows; the drivers open the regions.
 
 The first of these that speaks: the call's ``workers``, the innermost ``threads()`` block, what
-``set_num_threads()`` or FASTCONV_NUM_THREADS set, and else the least of omp_get_max_threads() (OMP_NUM_THREADS, threadpoolctl), the CPUs
-this process may run on and its cgroup's CPU quota. A request may exceed the CPUs. Short work gets one thread.
+``set_num_threads()`` or FASTCONV_NUM_THREADS set, and else the least of omp_get_max_threads()
+(OMP_NUM_THREADS, threadpoolctl), the CPUs this process may run on and its cgroup's CPU quota. A request may
+exceed the CPUs. Short work gets one thread, and calls from several Python threads share the CPUs.
 
 libgomp's pool does not survive fork(): a child that opened a region would wait for threads it has not got.
 So the pool is dropped just before a fork (the next region brings it back), and the child starts with one
@@ -171,7 +172,8 @@ def _count(value, name, allowed):
     if n < 0:
         n += _usable_cpus() + 1
         if n <= 0:
-            raise ValueError(f"{name} must be at least {-_usable_cpus()}, minus the usable CPUs, got {value!r}")
+            cpus = _usable_cpus()
+            raise ValueError(f"{name} must be at least -{cpus} with {cpus} usable CPUs, got {value!r}")
     elif n == 0:
         raise ValueError(wrong)
     return min(n, MOST_THREADS)
