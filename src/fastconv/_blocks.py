@@ -1,8 +1,8 @@
-"""Between arrays as users have them and the compiled direct driver, which takes aligned native arrays of its work dtypes.
+"""Between the arrays of a call and the compiled direct driver, which takes aligned arrays of a few dtypes.
 
-Arrays that fit go straight through. Others are computed in blocks of the output: the part of the input that a block
-needs is copied and cast, computed, and cast into the output, so that working memory stays near `BLOCK_BYTES`
-(or the kernel's size, if that is more) however large the arrays are.
+Arrays that fit go straight through. Others are computed in blocks of the output: the part of the input that
+a block needs is copied and cast, computed, and cast into the output, so that working memory stays near
+`BLOCK_BYTES` (or the kernel's size, if that is more) however large the arrays are.
 """
 
 from __future__ import annotations
@@ -26,9 +26,14 @@ REFLECT = BOUNDARIES["reflect"]
 MIRROR = BOUNDARIES["mirror"]
 NEAREST = BOUNDARIES["nearest"]
 
-# By dtype character: what small types are cast to for the arithmetic, and the signed integers that have the bits of
-# the other integers and of timedelta64. All other numeric dtypes are the driver's own, but for complex long double.
-CARRIER = {"?": np.dtype("f4"), "e": np.dtype("f4"), "b": np.dtype("i2"), "B": np.dtype("i2")}
+# By dtype character: what small types are cast to for the arithmetic, and the signed integers that have the
+# bits of other integers and of timedelta64. The driver takes other numeric dtypes but complex long double.
+CARRIER: dict[str, np.dtype[Any]] = {
+    "?": np.dtype("f4"),
+    "e": np.dtype("f4"),
+    "b": np.dtype("i2"),
+    "B": np.dtype("i2"),
+}
 SAME_BITS = {c: np.dtype(f"i{np.dtype(c).itemsize}") for c in "hHiIlLqQm"}
 SAME_BITS = {c: signed for c, signed in SAME_BITS.items() if signed.char != c}
 
@@ -48,25 +53,29 @@ def correlate(
 
     The batch axes of x and w have length 1 or y's; `cval` is a scalar of y's dtype.
     """
-    dtype = CARRIER.get(y.dtype.char, y.dtype)
+    dtype = CARRIER[y.dtype.char] if y.dtype.char in CARRIER else y.dtype
     by_parts = dtype.char == "G" and CONSTANT in boundary  # the driver's cval is one number, not two
     if x.dtype == dtype == y.dtype and x.flags.aligned and y.flags.aligned and not by_parts:
         _drive(x, _cast(w, dtype), y, n_batch, lo, boundary, cval, workers, tick)
+    elif (x.size + y.size) * dtype.itemsize <= BLOCK_BYTES and not by_parts:
+        _one_block(_cast(x, dtype), _cast(w, dtype), y, n_batch, lo, boundary, cval, workers, tick)
     else:
-        with np.errstate(over="ignore"):  # a float16 result may overflow, silently as in NumPy
-            _in_blocks(x, w, y, dtype, n_batch, lo, boundary, cval, workers, tick)
+        _in_blocks(x, w, y, dtype, n_batch, lo, boundary, cval, workers, tick)
 
 
 def sources(index: Array, n: int, code: int) -> Array:
     """Where the values at `index` of a continued array of length n come from; -1: from outside."""
     if code in (ZERO, CONSTANT):
-        return np.where((index >= 0) & (index < n), index, -1)
+        index = index.copy()
+        index[(index < 0) | (index >= n)] = -1
+        return index
     if code == NEAREST:
-        return np.clip(index, 0, n - 1)
+        return index.clip(0, n - 1)
     if code == REFLECT or (code == MIRROR and n > 1):
         period = 2 * n if code == REFLECT else 2 * n - 2
-        folded = index % period
-        return np.minimum(folded, period - (code == REFLECT) - folded)
+        index = index % period
+        index = np.minimum(index, period - (code == REFLECT) - index)
+        return index
     return index % n
 
 
@@ -142,22 +151,42 @@ def _in_blocks(
     for i, start in enumerate(itertools.product(*starts)):
         box = tuple(slice(o, min(o + step, size)) for o, step, size in zip(start, block, y.shape))
         windows = [
-            _window(*axis, dtype.char == "G") for axis in zip(n, m, n_out, box[n_batch:], lo, boundary)
+            _window(n[k], m[k], n_out[k], box[n_batch + k], lo[k], boundary[k], dtype.char == "G")
+            for k in range(len(m))
         ]
         block_lo = tuple(window[1] for window in windows)
         codes = tuple(window[2] for window in windows)
         x_block = _cut(x, [*_rows(x, box[:n_batch]), *(window[0] for window in windows)], dtype, cval)
         w_block = _cast(w[_rows(w, box[:n_batch])], dtype)
-        part = y[box]
-        fits = part.dtype == dtype and part.flags.aligned
-        y_block = part if fits else np.empty(part.shape, dtype)
-        _drive(x_block, w_block, y_block, n_batch, block_lo, codes, cval, workers, None)
-        if part.dtype.kind == "b":
-            np.not_equal(y_block, 0, out=part)
-        elif not fits:
-            np.copyto(part, y_block, casting="unsafe")
+        _one_block(x_block, w_block, y[box], n_batch, block_lo, codes, cval, workers, None)
         if tick is not None:
             tick((i + 1) / n_blocks)
+
+
+def _one_block(
+    x: Array,
+    w: Array,
+    y: Array,
+    n_batch: int,
+    lo: tuple[int, ...],
+    boundary: tuple[int, ...],
+    cval: Any,
+    workers: int,
+    tick: Tick,
+) -> None:
+    """Compute in the dtype that x and w have been cast to, and cast into y."""
+    if y.dtype == x.dtype and y.flags.aligned:
+        _drive(x, w, y, n_batch, lo, boundary, cval, workers, tick)
+        return
+    block = np.empty(y.shape, x.dtype)
+    _drive(x, w, block, n_batch, lo, boundary, cval, workers, tick)
+    if y.dtype.kind == "b":
+        np.not_equal(block, 0, out=y)
+    elif y.dtype.char == "e":
+        with np.errstate(over="ignore"):  # to infinity, silently as in NumPy
+            np.copyto(y, block, casting="same_kind")
+    else:
+        np.copyto(y, block, casting="unsafe")
 
 
 def _block_shape(y: Array, n_batch: int, m: tuple[int, ...], itemsize: int) -> list[int]:

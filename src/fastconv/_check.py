@@ -1,4 +1,4 @@
-"""Checks of single arguments: each function takes what the user wrote and returns it in one normal form, or raises.
+"""Checks of single arguments: each function returns what the user wrote in one normal form, or raises.
 
 Errors name the argument, what it was and what it must be. What the arguments mean together (shapes, offsets,
 which array is the kernel) is decided in `_problem`.
@@ -13,21 +13,22 @@ from typing import Any
 import numpy as np
 
 MODES = ("valid", "same", "full")  # NumPy's integer modes are the positions
-KINDS = "?buifcmO"  # bool, integers, floats, complex, timedelta64, object
+KINDS = "buifcmO"  # bool, integers, floats, complex, timedelta64, object
 
 
 def array(x: Any, name: str) -> np.ndarray[Any, Any]:
-    """`x` as a plain ndarray of a dtype that can be multiplied and added."""
+    """`x` as a plain ndarray."""
     try:
-        x = np.asarray(x)
+        return np.asarray(x)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must be array-like: {error}") from None
-    if x.dtype.kind not in KINDS:
-        raise TypeError(f"{name} must be bool, integer, float, complex, timedelta64 or object, got dtype {x.dtype}")
-    return x
 
 
 def result_dtype(a: np.dtype[Any], v: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that a and v promote to, if its elements can be multiplied and added."""
+    for name, dtype in (("a", a), ("v", v)):
+        if dtype.kind not in KINDS:
+            raise TypeError(f"{name} must hold numbers, timedelta64 or objects, got dtype {dtype}")
     try:
         return np.result_type(a, v)
     except TypeError:
@@ -38,8 +39,8 @@ def mode(mode: Any) -> str:
     """'full', 'same' or 'valid', spelt so or as NumPy's 2, 1, 0."""
     if isinstance(mode, str):
         if mode in MODES:
-            return mode
-    elif isinstance(mode, (bool, np.bool)) or not hasattr(mode, "__index__"):
+            return str(mode)
+    elif isinstance(mode, (bool, np.bool_)) or not hasattr(mode, "__index__"):
         raise TypeError(f"mode must be 'full', 'same' or 'valid' (or 2, 1, 0), got {mode!r}")
     elif 0 <= (index := operator.index(mode)) <= 2:
         return MODES[index]
@@ -51,7 +52,7 @@ def axes(axes: Any) -> tuple[int, ...] | None:
     if axes is None:
         return None
     entries = axes if isinstance(axes, (tuple, list)) else (axes,)
-    if any(isinstance(k, (bool, np.bool)) or not hasattr(k, "__index__") for k in entries):
+    if any(isinstance(k, (bool, np.bool_)) or not hasattr(k, "__index__") for k in entries):
         raise TypeError(f"axes must be None, an int or a tuple of ints, got {axes!r}")
     if not entries:
         raise ValueError("axes must name at least one axis, got none")
@@ -72,19 +73,21 @@ def cval(cval: Any, dtype: np.dtype[Any]) -> Any:
     if kind == "O":
         return cval
     value = np.asarray(cval)
-    real = value.dtype.kind in "?buif" or isinstance(cval, int)
+    real = value.dtype.kind in "buif" or isinstance(cval, int)
     if value.ndim or not (real or value.dtype.kind == kind or value.dtype.kind == "c"):
         raise TypeError(f"cval must be a scalar that {dtype} can hold, got {cval!r}")
     if kind == "c" or (kind == "f" and real):
         return value.astype(dtype)[()]
     if not real and kind != "m":
-        raise TypeError(f"cval must be real because the result is {dtype}, got {cval!r}")
+        raise TypeError(f"cval must be real for a result of {dtype}, got {cval!r}")
     if value.dtype.kind == "m":
         value = value.astype(dtype).view(np.int64)
     number = value.item()
     low, high = (0, 1) if kind == "b" else _limits(dtype)
     if not (low <= number <= high and number == int(number)):
-        raise ValueError(f"cval must be a whole number from {low} to {high} because the result is {dtype}, got {cval!r}")
+        raise ValueError(
+            f"cval must be a whole number from {low} to {high} for a result of {dtype}, got {cval!r}"
+        )
     return np.array(int(number), np.int64 if kind == "m" else dtype).astype(dtype)[()]
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import _check, _methods
-from fastconv._methods import Array, Tick
-from fastconv._problem import BOUNDARIES, problem
+from fastconv import _check
+from fastconv._methods import Array, Method, Tick, choose, run_in_place
+from fastconv._problem import BOUNDARIES, Problem, problem
 from fastconv._threads import resolve_workers
 
 
@@ -63,68 +63,87 @@ def _run(
     if type(a) is not np.ndarray or type(v) is not np.ndarray or out is not None:
         overriding = [x for x in (a, v, out) if _overrides(x)]
         if overriding:
-            arguments = {"axes": axes, "boundary": boundary, "cval": cval, "method": method, "out": out}
-            return _dispatch(correlate, overriding, a, v, mode, {**arguments, "workers": workers})
-    a = _check.array(a, "a")
-    v = _check.array(v, "v")
-    if not correlate:  # as NumPy does: scalars are arrays of length 1
-        a = a if a.ndim else a.reshape(1)
-        v = v if v.ndim else v.reshape(1)
-    if boundary not in BOUNDARIES:
-        _check.name("boundary", boundary, tuple(BOUNDARIES))
-    order = _ROW_MAJOR[a.ndim] if a.flags.c_contiguous else _by_stride(a)
-    p = problem(
-        correlate, a.shape, a.dtype, v.shape, v.dtype, _check.mode(mode), _check.axes(axes), boundary, order
-    )
-    chosen = _methods.choose(p, method)
+            options = {"axes": axes, "boundary": boundary, "cval": cval, "method": method, "out": out}
+            return _dispatch(correlate, overriding, a, v, mode, {**options, "workers": workers})
+        a, v = _check.array(a, "a"), _check.array(v, "v")
+    if not correlate and not (a.ndim and v.ndim):  # as in NumPy a scalar is an array of length 1
+        a, v = np.atleast_1d(a, v)
+    if type(mode) is not str or mode not in _check.MODES:
+        mode = _check.mode(mode)
+    if axes is not None:
+        axes = _check.axes(axes)
+    if type(boundary) is not str or boundary not in BOUNDARIES:
+        boundary = _check.name("boundary", boundary, tuple(BOUNDARIES))
+    row_major = a.flags.c_contiguous
+    order = _ROW_MAJOR[a.ndim] if row_major else _by_stride(a)
+    p = problem(correlate, a.shape, a.dtype, v.shape, v.dtype, mode, axes, boundary, order)
+    chosen = choose(p, method)
     n_workers = 0 if workers is None else resolve_workers(workers)
     if boundary == "constant":
         cval = _check.cval(cval, p.dtype)
 
-    if out is None:
-        result = y = _empty(a, p.shape, p.dtype)
+    in_place = False
+    if out is not None:
+        result = _check.out(out, p.shape, p.dtype)
+        y = result
+        if np.may_share_memory(y, v):
+            v = v.copy()
+        if np.may_share_memory(y, a):
+            in_place = not p.swap and _same_memory(y, a)
+            y = y if in_place else np.empty_like(y)
+    elif row_major or a.ndim == 1:
+        y = result = np.empty(p.shape, p.dtype)
     else:
-        result = y = _check.out(out, p.shape, p.dtype)
-        if np.may_share_memory(y, a) or np.may_share_memory(y, v):
-            y = np.empty_like(result)
+        y = result = np.empty_like(a, p.dtype, "K", False, p.shape)
     if y.size:
-        _compute(chosen, p, a, v, y, cval, n_workers, tick)
-    if out is None:
-        return y
+        _compute(chosen, p, a, v, y, cval, n_workers, tick, in_place)
     if y is not result:
         np.copyto(result, y)
-    return out
+    return result if out is None else out
 
 
 _ROW_MAJOR = [tuple(range(ndim)) for ndim in range(65)]  # NumPy's limit of dimensions is 64
 
 
 def _by_stride(a: Array) -> tuple[int, ...]:
-    """Axes from the widest stride to the narrowest: methods work along memory, whatever the axes are called."""
+    """Axes from the widest stride to the narrowest, so that methods work along memory."""
     return tuple(sorted(range(a.ndim), key=lambda k: -abs(a.strides[k])))
 
 
-def _empty(a: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """A new array with the memory order of a."""
-    if a.ndim == 1 or a.flags.c_contiguous:
-        return np.empty(shape, dtype)
-    return np.empty_like(a, dtype, "K", False, shape)
+def _same_memory(y: Array, a: Array) -> bool:
+    """Whether each element of y is the element of a with the same index."""
+    same_layout = y.shape == a.shape and y.strides == a.strides and y.dtype == a.dtype
+    return same_layout and y.ctypes.data == a.ctypes.data
 
 
 def _compute(
-    method: _methods.Method, p: Any, a: Array, v: Array, y: Array, cval: Any, workers: int, tick: Tick
+    method: Method,
+    p: Problem,
+    a: Array,
+    v: Array,
+    y: Array,
+    cval: Any,
+    workers: int,
+    tick: Tick,
+    in_place: bool,
 ) -> None:
     """Bring the arrays into the problem's order and run."""
-    n_batch = len(p.batch)
-    if a.ndim > 1:
-        a, v, y = a.transpose(p.a_order), v.transpose(p.v_order), y.transpose(p.a_order)
-        if p.v_new:
-            v = v[(None,) * n_batch]
+    if p.a_order:
+        a, y = a.transpose(p.a_order), y.transpose(p.a_order)
+    if p.v_order:
+        v = v.transpose(p.v_order)
+    if p.v_new:
+        v = v[(None,) * p.v_new]
     x, w = (v, a) if p.swap else (a, v)
-    flip = (slice(None),) * n_batch + (slice(None, None, -1),) * len(p.m)
+    flip = (slice(None),) * len(p.batch) + (slice(None, None, -1),) * len(p.m)
     if p.flip_w:
         w = w[flip]
-    method.run(p, x, w, y[flip] if p.flip_y else y, cval, workers, tick)
+    if p.flip_y:
+        y = y[flip]
+    if in_place:
+        run_in_place(method, p, x, w, y, cval, workers, tick)
+    else:
+        method.run(p, x, w, y, cval, workers, tick)
 
 
 def _overrides(x: Any) -> bool:
@@ -133,19 +152,20 @@ def _overrides(x: Any) -> bool:
     return function is not None and function is not np.ndarray.__array_function__
 
 
-def _dispatch(correlate: bool, overriding: list[Any], a: Any, v: Any, mode: Any, arguments: dict[str, Any]) -> Any:
-    """Leave the call to the types that override NumPy's functions: as NumPy's own where that says the same."""
+def _dispatch(
+    correlate: bool, overriding: list[Any], a: Any, v: Any, mode: Any, options: dict[str, Any]
+) -> Any:
+    """Leave the call to the types that override NumPy's functions: as NumPy's own if that says the same."""
     import fastconv
 
     name = "correlate" if correlate else "convolve"
     defaults = {"axes": None, "boundary": "zero", "cval": 0.0, "method": "auto", "out": None, "workers": None}
-    used = {key: x for key, x in arguments.items() if type(x) is not type(defaults[key]) or x != defaults[key]}
-    if not used and all(np.ndim(x) <= 1 for x in (a, v)):
+    used = {key: x for key, x in options.items() if type(x) is not type(defaults[key]) or x != defaults[key]}
+    if not used and np.ndim(a) <= 1 and np.ndim(v) <= 1:
         return getattr(np, name)(a, v, mode)
-    function = getattr(fastconv, name)
-    types = tuple({type(x) for x in (a, v, arguments["out"]) if hasattr(type(x), "__array_function__")})
-    # NumPy's order: subclasses before their bases, else from left to right.
-    ordered: list[Any] = []
+    function = getattr(fastconv, name)  # the public one, which types may know
+    types = tuple({type(x) for x in (a, v, options["out"]) if hasattr(type(x), "__array_function__")})
+    ordered: list[Any] = []  # as NumPy asks: subclasses before their bases, else from left to right
     for x in overriding:
         if type(x) not in map(type, ordered):
             before = [i for i, other in enumerate(ordered) if isinstance(x, type(other))]
@@ -154,4 +174,6 @@ def _dispatch(correlate: bool, overriding: list[Any], a: Any, v: Any, mode: Any,
         result = x.__array_function__(function, types, (a, v, mode), used)
         if result is not NotImplemented:
             return result
-    raise TypeError(f"fastconv.{name} is not implemented for {', '.join(type(x).__name__ for x in ordered)}")
+    raise TypeError(
+        f"fastconv.{name} is not implemented for {', '.join(t.__name__ for t in map(type, ordered))}"
+    )

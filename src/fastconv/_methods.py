@@ -1,6 +1,6 @@
-"""The ordered list of methods. `choose` takes the first that can do a problem; each runs on the arrays of the call.
+"""The ordered list of methods: `choose` takes the first that can do a problem.
 
-A method computes what its `Problem` says; how the arrays' bytes are brought to a compiled driver is left to `_blocks`.
+A method computes what its `Problem` says. Bringing arrays to the compiled driver is left to `_blocks`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastconv import _check
-from fastconv._problem import ZERO, Problem
+from fastconv._problem import BOUNDARIES, ZERO, Problem
 
 Array = np.ndarray[Any, Any]
 Tick = Callable[[float], object] | None
+
+WRAP = BOUNDARIES["wrap"]
+SLAB_BYTES = 1 << 19
 
 
 class Method(NamedTuple):
     name: str
     can: Callable[[Problem], bool]
-    run: Callable[[Problem, Array, Array, Array, Any, int, Tick], None]  # (problem, x, w, y, cval, workers, tick)
+    # (problem, x, w, y, cval, workers, tick): arrays in the problem's order and flipped, but not conjugated
+    run: Callable[[Problem, Array, Array, Array, Any, int, Tick], None]
 
 
 def choose(problem: Problem, name: str) -> Method:
@@ -49,7 +53,9 @@ def _direct(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: 
         np.conjugate(y, out=y)
 
 
-def _direct_not_finite(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick) -> None:
+def _direct_not_finite(
+    problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick
+) -> None:
     """Infinite and NaN taps at a zero boundary: the driver would multiply them by the zeros outside.
 
     The output is cut into boxes. In each, a given tap lies inside x for every output or for none, and is
@@ -62,8 +68,10 @@ def _direct_not_finite(problem: Problem, x: Array, w: Array, y: Array, cval: Any
     axes = list(zip(problem.n, problem.n_out, problem.lo, problem.boundary, np.nonzero(bad)[n_batch:]))
     edges = []
     for n, n_out, lo, boundary, taps in axes:
-        inside = set() if boundary != ZERO else {lo - t for t in taps.tolist()} | {n + lo - t for t in taps.tolist()}
-        edges.append([0, *sorted(o for o in inside if 0 < o < n_out), n_out])
+        enter_and_leave = (
+            [edge - t for t in taps.tolist() for edge in (lo, n + lo)] if boundary == ZERO else []
+        )
+        edges.append([0, *sorted({o for o in enter_and_leave if 0 < o < n_out}), n_out])
     boxes = list(itertools.product(*(itertools.pairwise(e) for e in edges)))
     for i, box in enumerate(boxes):
         absent = np.zeros(problem.m, bool)
@@ -87,7 +95,7 @@ class _NoTerm:
 
 
 def _objects(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick) -> None:
-    """Python arithmetic on objects, tap by tap in NumPy's order: x first in each product, no zero to start from."""
+    """Python arithmetic, tap by tap and as NumPy does it: x first in each product, no zero to start from."""
     from fastconv import _blocks
 
     x, w = x.astype(object, copy=False), w.astype(object, copy=False)
@@ -107,6 +115,43 @@ def _objects(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers:
         y[outputs] += terms * w[every + tuple(slice(t, t + 1) for t in tap)]
         if tick is not None:
             tick((i + 1) / w.size)
+
+
+def run_in_place(
+    method: Method, problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick
+) -> None:
+    """Run where y is the memory of x: in slabs along the widest axis, in order.
+
+    A slab is at least as thick as the kernel, so that only the next slab reads what it replaces (and the last
+    reads the first, if the axis wraps); it is stored when that one has been computed.
+    """
+    n_batch = len(problem.batch)
+    axis = max(range(y.ndim), key=lambda k: abs(y.strides[k]) * (y.shape[k] > 1))
+    k, n = axis - n_batch, y.shape[axis]
+    thickness = max(problem.m[k] if k >= 0 else 1, SLAB_BYTES * n // y.nbytes)
+    starts = range(0, n, thickness)
+    waiting: list[tuple[Array, Array]] = []
+    for i, start in enumerate(starts):
+        rows = (slice(None),) * axis + (slice(start, start + thickness),)
+        target = y[rows]
+        slab = np.empty_like(target)
+        if k < 0:
+            part = problem._replace(batch=slab.shape[:n_batch])
+            method.run(part, x[rows], w if w.shape[axis] == 1 else w[rows], slab, cval, workers, None)
+        else:
+            part = problem._replace(
+                n_out=slab.shape[n_batch:],
+                lo=(*problem.lo[:k], problem.lo[k] - start, *problem.lo[k + 1 :]),
+            )
+            method.run(part, x, w, slab, cval, workers, None)
+        waiting.append((target, slab))
+        keep_first = k >= 0 and problem.boundary[k] == WRAP
+        if i > keep_first:
+            np.copyto(*waiting.pop(keep_first))
+        if tick is not None:
+            tick((i + 1) / len(starts))
+    for target, slab in waiting:
+        np.copyto(target, slab)
 
 
 METHODS = (

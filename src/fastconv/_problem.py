@@ -1,12 +1,12 @@
-"""What is to be computed, as numbers: from shapes and words to one frozen `Problem`. Pure, without compiled code or data.
+"""What is to be computed, in numbers: from shapes and words to one frozen `Problem`. No compiled code.
 
 Every call becomes a correlation of a signal x with a kernel w,
 
-    y[b, o] = sum over t of w[b, t] * x~[b, o + t - lo],        x~ = x continued beyond its ends by `boundary`,
+    y[b, o] = sum over t of w[b, t] x~[b, o + t - lo],        x~ = x continued beyond its ends by `boundary`,
 
 with batch axes b first and convolved axes o, t last. Which of the two arrays is the signal, how its axes are
 ordered, what is reversed or conjugated and where the output starts is decided here, once for all methods.
-The values of the arrays, and those arguments that only concern the run (out, workers, cval), are not seen here.
+The values of the arrays and the arguments that only concern the run (out, workers, cval) are not seen here.
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ class Problem(NamedTuple):
     boundary: tuple[int, ...]  # code of BOUNDARIES by axis; zero where no window leaves the signal
     overhang: bool  # some windows leave the signal at a zero boundary
     swap: bool  # v is the signal and a the kernel
-    a_order: tuple[int, ...]  # permutation that brings a, and the result, to (batch, convolved)
-    v_order: tuple[int, ...]  # the same for v
+    a_order: (
+        tuple[int, ...] | None
+    )  # brings the axes of a and of the result to (batch, convolved), if need be
+    v_order: tuple[int, ...] | None  # the same for v
     v_new: int  # batch axes that v lacks
     flip_w: bool  # the kernel is reversed: convolution
     flip_y: bool  # the result is reversed: correlation with the arrays swapped
@@ -56,18 +58,19 @@ def problem(
     boundary: str,
     order: tuple[int, ...],
 ) -> Problem:
-    """The problem that checked arguments pose; `order` lists a's axes from the widest stride to the narrowest."""
+    """The problem that checked arguments pose; `order`: a's axes from the widest stride to the narrowest."""
     dtype = _check.result_dtype(a_dtype, v_dtype)
-    v_axis = _match_axes(len(a_shape), len(v_shape), axes, order)
+    v_axis = _match_axes(len(a_shape), len(v_shape), axes)
     conv = [k for k in order if k in v_axis]
     batch = [k for k in order if k not in v_axis]
     v_new = len(batch) if len(v_shape) < len(a_shape) else 0
 
     n = [a_shape[k] for k in conv]
     m = [v_shape[v_axis[k]] for k in conv]
-    for name, sizes, shape in (("a", n, a_shape), ("v", m, v_shape)):
-        if 0 in sizes:
-            raise ValueError(f"{name} cannot be empty, got shape {shape}")
+    if 0 in n:
+        raise ValueError(f"a cannot be empty along a convolved axis, got shape {a_shape}")
+    if 0 in m:
+        raise ValueError(f"v cannot be empty along a convolved axis, got shape {v_shape}")
     shape = list(a_shape)
     if not v_new:
         for k in batch:
@@ -86,8 +89,8 @@ def problem(
         lo = [size - m_k + s if correlate else n_k - 1 - s for n_k, m_k, size, s in zip(n, m, n_out, starts)]
         n, m = m, n
     x_dtype, w_dtype = (v_dtype, a_dtype) if swap else (a_dtype, v_dtype)
-    # The second argument is conjugated, but not if the products are of objects. Swapped, it is the signal, and conjugated
-    # through the kernel and the result: sum a conj(v) = conj(sum conj(a) v).
+    # v is conjugated, but not in products of objects. If it is the signal, then by way of the kernel and the
+    # result: sum a conj(v) = conj(sum conj(a) v).
     conjugate_y = correlate and swap and dtype.kind == "c" and x_dtype.kind == "c"
     conjugate_w = correlate and dtype.kind == "c" and w_dtype.kind == "c" and swap == conjugate_y
     return Problem(
@@ -101,8 +104,8 @@ def problem(
         boundary=codes,
         overhang=any(leaves and c == ZERO for leaves, c in zip(_leaves(n, m, n_out, lo), codes)),
         swap=swap,
-        a_order=tuple(batch + conv),
-        v_order=tuple(v_axis[k] for k in conv) if v_new else tuple(batch + [v_axis[k] for k in conv]),
+        a_order=_permutation(batch + conv),
+        v_order=_permutation(([] if v_new else batch) + [v_axis[k] for k in conv]),
         v_new=v_new,
         flip_w=not correlate,
         flip_y=correlate and swap,
@@ -111,13 +114,13 @@ def problem(
     )
 
 
-def _match_axes(ndim: int, v_ndim: int, axes: tuple[int, ...] | None, order: tuple[int, ...]) -> dict[int, int]:
+def _match_axes(ndim: int, v_ndim: int, axes: tuple[int, ...] | None) -> dict[int, int]:
     """{convolved axis of a: its axis in v}."""
     if ndim == 0 or v_ndim == 0:
         raise ValueError(f"{'v' if ndim else 'a'} must have at least one dimension, got a scalar")
     if axes is None:
         if ndim != v_ndim:
-            raise ValueError(f"v must have as many dimensions as a ({ndim}) unless axes is given, got {v_ndim}")
+            raise ValueError(f"v must have a's {ndim} dimensions unless axes is given, got {v_ndim}")
         return {k: k for k in range(ndim)}
     for k in axes:
         if not -ndim <= k < ndim:
@@ -129,7 +132,7 @@ def _match_axes(ndim: int, v_ndim: int, axes: tuple[int, ...] | None, order: tup
         return {k: k for k in positive}
     if v_ndim == len(positive):
         return {k: j for j, k in enumerate(positive)}
-    raise ValueError(f"v must have one dimension per axis in axes ({len(axes)}) or as many as a ({ndim}), got {v_ndim}")
+    raise ValueError(f"v must have {len(axes)} dimensions, as axes has entries, or a's {ndim}, got {v_ndim}")
 
 
 def _broadcast(axis: int, a: int, v: int) -> int:
@@ -137,7 +140,11 @@ def _broadcast(axis: int, a: int, v: int) -> int:
         return a
     if a == 1:
         return v
-    raise ValueError(f"v must have length 1 or {a}, as a has, along axis {axis}, which is not convolved, got {v}")
+    raise ValueError(f"v must have length 1 or a's {a} along axis {axis}, which is not convolved, got {v}")
+
+
+def _permutation(axes: list[int]) -> tuple[int, ...] | None:
+    return None if axes == sorted(axes) else tuple(axes)
 
 
 def _outputs(
@@ -152,7 +159,8 @@ def _outputs(
         return [(m_k - 1) // 2 for m_k in m], list(n)
     if any(n_k < m_k for n_k, m_k in zip(n, m)) and any(n_k > m_k for n_k, m_k in zip(n, m)):
         raise ValueError(
-            f"mode 'valid' needs one array at least as long as the other along every axis, got {tuple(n)} and {tuple(m)}"
+            "mode 'valid' needs a or v to be at least as long as the other along every convolved axis, "
+            f"got {tuple(n)} and {tuple(m)}"
         )
     return [min(n_k, m_k) - 1 for n_k, m_k in zip(n, m)], [abs(n_k - m_k) + 1 for n_k, m_k in zip(n, m)]
 
