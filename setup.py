@@ -42,6 +42,7 @@ X86 = {
 }
 ARM = {"neon": []}
 ANY = {"baseline": []}  # what the compiler takes for granted
+RUN_FIRST = ("fastconv._cpu", "fastconv._threads")  # before a processor without kernels is refused
 
 OPENMP = [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])]
 OPENMP_MSVC = [(["/openmp"], [])]
@@ -67,12 +68,13 @@ class BuildExt(build_ext):
         self.extensions = [ext for ext in self.extensions if isa_of(ext) in (None, *isas)]
         for ext in self.extensions:
             isa = isa_of(ext)
-            if isa:  # kernels are serial
-                ext.extra_compile_args = self.spell(FLAGS + isas[isa])
-            elif ext.name == "fastconv._cpu":  # runs before the processor is known
-                ext.extra_compile_args = self.spell(FLAGS)
+            if isa:
+                flags = isas[isa]
             else:
-                ext.extra_compile_args = self.spell(FLAGS + isas.get("x86_v2", [])) + omp_compile
+                flags = [] if ext.name in RUN_FIRST else isas.get("x86_v2", [])
+            ext.extra_compile_args = self.spell(FLAGS + flags)
+            if not isa:  # kernels are serial
+                ext.extra_compile_args += omp_compile
                 ext.extra_link_args = omp_link
         self.cythonize(isas)
         super().build_extensions()
