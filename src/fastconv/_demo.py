@@ -126,7 +126,7 @@ def _timed(call: Callable[[], Samples], runs: int = 3) -> tuple[Samples, float]:
 def _report(x: Samples, h: Samples, boundary: str, seconds: float, unit: str) -> None:
     posed = problem(False, x.shape, x.dtype, h.shape, h.dtype, "same", None, boundary, tuple(range(x.ndim)))
     rate, flops = x.size / seconds, 2 * x.size * h.size / seconds
-    print(f"   method {choose(posed, 'auto').name}, {fastconv.get_num_threads()} threads: ", end="")
+    print(f"   method: {choose(posed, 'auto').name}, threads: {fastconv.get_num_threads()}, ", end="")
     print(f"{1e3 * seconds:.1f} ms, {rate / 1e6:.1f} {unit}, {flops / 1e9:.1f} GFLOP/s")
 
 
