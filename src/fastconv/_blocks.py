@@ -108,8 +108,8 @@ def _drive(
     """Hand arrays of one dtype to the driver, as one of its work dtypes."""
     char = y.dtype.char
     if char in SAME_BITS:
+        cval = np.asarray(cval, y.dtype).view(SAME_BITS[char])[()]
         x, w, y = (array.view(SAME_BITS[char]) for array in (x, w, y))
-        cval = np.asarray(cval, dtype=char).view(SAME_BITS[char])[()]
     elif char == "G":
         # The parts are one batch axis more in y, and in x one convolved axis more, of length 2:
         # y.real = w.real x.real - w.imag x.imag, y.imag = w.imag x.real + w.real x.imag.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,7 @@ def _run(
     p = problem(correlate, a.shape, a.dtype, v.shape, v.dtype, mode, axes, boundary, order)
     chosen = choose(p, method)
     n_workers = 0 if workers is None else resolve_workers(workers)
-    if boundary == "constant":
-        cval = _check.cval(cval, p.dtype)
+    cval = _check.cval(cval, p.dtype) if boundary == "constant" else 0
 
     in_place = False
     if out is not None:
@@ -152,6 +152,10 @@ def _overrides(x: Any) -> bool:
     return function is not None and function is not np.ndarray.__array_function__
 
 
+# The arrays of the call that is being left to their types.
+_ASKED: ContextVar[tuple[Any, Any]] = ContextVar("_ASKED", default=(None, None))
+
+
 def _dispatch(
     correlate: bool, overriding: list[Any], a: Any, v: Any, mode: Any, options: dict[str, Any]
 ) -> Any:
@@ -161,8 +165,12 @@ def _dispatch(
     name = "correlate" if correlate else "convolve"
     defaults = {"axes": None, "boundary": "zero", "cval": 0.0, "method": "auto", "out": None, "workers": None}
     used = {key: x for key, x in options.items() if type(x) is not type(defaults[key]) or x != defaults[key]}
-    if not used and np.ndim(a) <= 1 and np.ndim(v) <= 1:
+    if not used and all(getattr(x, "ndim", 1) <= 1 for x in (a, v)):
         return getattr(np, name)(a, v, mode)
+    asked_a, asked_v = _ASKED.get()
+    if a is asked_a and v is asked_v:  # a type that does not know the function has called it again
+        kind = type(overriding[0]).__name__
+        raise TypeError(f"fastconv.{name} with options that numpy.{name} lacks is not known to {kind}")
     function = getattr(fastconv, name)  # the public one, which types may know
     types = tuple({type(x) for x in (a, v, options["out"]) if hasattr(type(x), "__array_function__")})
     ordered: list[Any] = []  # as NumPy asks: subclasses before their bases, else from left to right
@@ -170,10 +178,12 @@ def _dispatch(
         if type(x) not in map(type, ordered):
             before = [i for i, other in enumerate(ordered) if isinstance(x, type(other))]
             ordered.insert(before[0] if before else len(ordered), x)
-    for x in ordered:
-        result = x.__array_function__(function, types, (a, v, mode), used)
-        if result is not NotImplemented:
-            return result
-    raise TypeError(
-        f"fastconv.{name} is not implemented for {', '.join(t.__name__ for t in map(type, ordered))}"
-    )
+    token = _ASKED.set((a, v))
+    try:
+        for x in ordered:
+            result = x.__array_function__(function, types, (a, v, mode), used)
+            if result is not NotImplemented:
+                return result
+    finally:
+        _ASKED.reset(token)
+    raise TypeError(f"fastconv.{name} is not implemented for {', '.join(type(x).__name__ for x in ordered)}")
