@@ -74,7 +74,7 @@ def filter_signal() -> Job:
     x = (0.5 * sweep + 0.01 * hiss).astype(np.float32)
     print(f"2. {SECONDS} s of sound, {x.size:,} samples (float32); low-pass at {CUTOFF} Hz, {n_taps} taps")
     y, seconds = _timed(lambda: fastconv.convolve(x, h, "same"))
-    _, peer = _timed(lambda: np.convolve(x, h, "same"), runs=1)
+    _, peer = _timed(lambda: np.convolve(x, h, "same"))
     _report(x, h, "zero", seconds, "Msamples/s")
     print(f"   np.convolve: {1e3 * peer:.0f} ms, {peer / seconds:.1f} × the time")
     return Job(x, h, y, _check(x, h, y, reflect=False))
@@ -113,10 +113,10 @@ def _city(height: int, width: int) -> Samples:
     return x
 
 
-def _timed(call: Callable[[], Samples], runs: int = 3) -> tuple[Samples, float]:
-    """The result, and the seconds of the fastest run."""
+def _timed(call: Callable[[], Samples]) -> tuple[Samples, float]:
+    """The result, and the seconds of the fastest of three runs."""
     seconds = math.inf
-    for _ in range(runs):
+    for _ in range(3):
         start = time.perf_counter()
         y = call()
         seconds = min(seconds, time.perf_counter() - start)
