@@ -5,8 +5,6 @@ import platform
 import re
 from typing import Any, Literal, overload
 
-import numpy as np
-
 from fastconv import _cpu, _kernels, _threads
 from fastconv._version import __version__
 
@@ -52,6 +50,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
 
 
 def _config() -> dict[str, dict[str, Any]]:
+    import numpy as np  # not above: where _kernels refuses the processor, NumPy may crash
+
     threads, source = _threads.describe()
     return {
         "fastconv": {
