@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fastconv import _direct
-from fastconv._problem import BOUNDARIES, ZERO
-
-Array = np.ndarray[Any, Any]
-Tick = Callable[[float], object] | None
+from fastconv._problem import BOUNDARIES, ZERO, Array, Tick
 
 BLOCK_BYTES = 1 << 20
 CONSTANT = BOUNDARIES["constant"]
@@ -178,7 +175,7 @@ def _one_block(
     if y.dtype == x.dtype and y.flags.aligned:
         _drive(x, w, y, n_batch, lo, boundary, cval, workers, tick)
         return
-    block = np.empty(y.shape, x.dtype)
+    block = np.empty_like(y, x.dtype)  # in the memory order of y
     _drive(x, w, block, n_batch, lo, boundary, cval, workers, tick)
     if y.dtype.kind == "b":
         np.not_equal(block, 0, out=y)

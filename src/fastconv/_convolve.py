@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from fastconv import _check
-from fastconv._methods import Array, Method, Tick, choose, run_in_place
-from fastconv._problem import BOUNDARIES, Problem, problem
+from fastconv._methods import Method, choose, run_in_place
+from fastconv._problem import BOUNDARIES, Array, Problem, Tick, problem
 from fastconv._threads import resolve_workers
 
 

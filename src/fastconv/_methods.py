@@ -12,10 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastconv import _check
-from fastconv._problem import BOUNDARIES, ZERO, Problem
-
-Array = np.ndarray[Any, Any]
-Tick = Callable[[float], object] | None
+from fastconv._problem import BOUNDARIES, ZERO, Array, Problem, Tick
 
 WRAP = BOUNDARIES["wrap"]
 SLAB_BYTES = 1 << 19
@@ -65,24 +62,22 @@ def _direct_not_finite(
 
     n_batch = len(problem.batch)
     bad = ~np.isfinite(w)
-    axes = list(zip(problem.n, problem.n_out, problem.lo, problem.boundary, np.nonzero(bad)[n_batch:]))
+    axes = list(zip(problem.n, problem.m, problem.n_out, problem.lo, problem.boundary))
     edges = []
-    for n, n_out, lo, boundary, taps in axes:
-        enter_and_leave = (
-            [edge - t for t in taps.tolist() for edge in (lo, n + lo)] if boundary == ZERO else []
-        )
-        edges.append([0, *sorted({o for o in enter_and_leave if 0 < o < n_out}), n_out])
+    for (n, _, n_out, lo, code), taps in zip(axes, np.nonzero(bad)[n_batch:]):
+        enter_and_leave = {edge - t for t in taps.tolist() for edge in (lo, lo + n) if code == ZERO}
+        edges.append([0, *sorted(o for o in enter_and_leave if 0 < o < n_out), n_out])
     boxes = list(itertools.product(*(itertools.pairwise(e) for e in edges)))
     for i, box in enumerate(boxes):
-        absent = np.zeros(problem.m, bool)
-        for k, ((n, _, lo, boundary, _), (first, _)) in enumerate(zip(axes, box)):
-            if boundary == ZERO:
-                source = first - lo + np.arange(problem.m[k])
-                absent |= ((source < 0) | (source >= n)).reshape(-1, *(1,) * (len(axes) - 1 - k))
+        outside = np.zeros(problem.m, bool)
+        for k, ((n, m, _, lo, code), (first, _)) in enumerate(zip(axes, box)):
+            source = first - lo + np.arange(m)
+            absent = ((source < 0) | (source >= n)) & (code == ZERO)
+            outside |= absent.reshape(m, *(1,) * (len(axes) - 1 - k))
         part = y[(slice(None),) * n_batch + tuple(slice(*edge) for edge in box)]
         box_lo = tuple(lo - first for lo, (first, _) in zip(problem.lo, box))
-        taps = np.where(bad & absent, w.dtype.type(0), w)
-        _blocks.correlate(x, taps, part, n_batch, box_lo, problem.boundary, cval, workers, None)
+        inside = np.where(bad & outside, w.dtype.type(0), w)
+        _blocks.correlate(x, inside, part, n_batch, box_lo, problem.boundary, cval, workers, None)
         if tick is not None:
             tick((i + 1) / len(boxes))
 

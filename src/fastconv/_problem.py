@@ -11,12 +11,17 @@ The values of the arrays and the arguments that only concern the run (out, worke
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastconv import _check
+
+Array = np.ndarray[Any, Any]
+Tick = Callable[[float], object] | None  # is told the fraction done, now and then
 
 BOUNDARIES = {"zero": 0, "constant": 1, "reflect": 2, "mirror": 3, "nearest": 4, "wrap": 5}
 ZERO = BOUNDARIES["zero"]
@@ -35,9 +40,7 @@ class Problem(NamedTuple):
     boundary: tuple[int, ...]  # code of BOUNDARIES by axis; zero where no window leaves the signal
     overhang: bool  # some windows leave the signal at a zero boundary
     swap: bool  # v is the signal and a the kernel
-    a_order: (
-        tuple[int, ...] | None
-    )  # brings the axes of a and of the result to (batch, convolved), if need be
+    a_order: tuple[int, ...] | None  # brings axes of a and the result to (batch, convolved), if need be
     v_order: tuple[int, ...] | None  # the same for v
     v_new: int  # batch axes that v lacks
     flip_w: bool  # the kernel is reversed: convolution
@@ -84,7 +87,7 @@ def problem(
     for k, size in zip(conv, n_out):
         shape[k] = size
 
-    swap = not any(codes) and _product(m) > _product(n)
+    swap = not any(codes) and math.prod(m) > math.prod(n)
     if swap:
         lo = [size - m_k + s if correlate else n_k - 1 - s for n_k, m_k, size, s in zip(n, m, n_out, starts)]
         n, m = m, n
@@ -168,10 +171,3 @@ def _outputs(
 def _leaves(n: list[int], m: list[int], n_out: list[int], lo: list[int]) -> list[bool]:
     """Whether any window reaches beyond the signal, by axis."""
     return [lo_k > 0 or size + m_k - 1 - lo_k > n_k for n_k, m_k, size, lo_k in zip(n, m, n_out, lo)]
-
-
-def _product(sizes: list[int]) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product
