@@ -181,6 +181,16 @@ cdef bint point_at_rows(const Job* job, const Pass* part, const char* x, Py_ssiz
     return constant
 
 
+cdef inline int vectors_for(const fc_kernels* k, Py_ssize_t left, Py_ssize_t before, Py_ssize_t inside) noexcept nogil:
+    """Width of the next tile: of the `left` outputs, `before` need a copy of x first, then up to `inside` do not."""
+    cdef Py_ssize_t n = left
+    if 0 < before < inside:
+        n = min(n, before)
+    elif before <= 0 and inside >= k.lanes:
+        return <int>min(k.tile_vectors, min(inside, left + k.lanes - 1) // k.lanes)
+    return <int>min(k.tile_vectors, (n + k.lanes - 1) // k.lanes)
+
+
 cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
     """One band of rows across one panel of columns."""
     cdef const fc_kernels* k = job.kernels
@@ -197,7 +207,7 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     cdef char* outside = <char*>(copies + job.table_rows)           # a constant row
     cdef char* buffer = outside + job.outside * item
     cdef char* sums = buffer + job.table_rows * job.pitch
-    cdef char* line = sums + k.tile_rows * k.tile_cols * item
+    cdef char* line = sums + k.tile_rows * k.tile_vectors * k.lanes * item
     cdef const char* x
     cdef const char* w
     cdef char* y
@@ -206,7 +216,7 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     cdef Py_ssize_t p, c, s, i, base, width, n, height, left = z
     cdef bint inside, in_place
     cdef fc_tile tile
-    cdef int a
+    cdef int a, vectors
 
     locate(job, unit // (job.n_bands * job.n_panels * job.n_plane_out), &x, &w, &y)
     for a in range(job.n_plane - 1, -1, -1):
@@ -224,15 +234,12 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
         c = first
         while c < end:
             s = c + part.col - col.lo
-            inside = col.x == item and s >= 0 and s + k.tile_cols + part.n_cols - 1 <= col.n_in
-            if end - c <= k.lanes or (not inside and col.x == item and -k.lanes <= s < 0):
-                width = k.lanes
-                inside = col.x == item and s >= 0 and s + width + part.n_cols - 1 <= col.n_in
-            else:
-                width = k.tile_cols
-            tile = (k.wide if width == k.tile_cols else k.narrow)[part.n_rows if part.n_rows < FC_FIXED_HEIGHTS else 0]
+            vectors = vectors_for(k, end - c, -s, col.n_in - s - part.n_cols + 1 if col.x == item else -s)
+            width = vectors * k.lanes
+            inside = col.x == item and s >= 0 and s + width + part.n_cols - 1 <= col.n_in
+            tile = k.tile[vectors - 1][part.n_rows if part.n_rows < FC_FIXED_HEIGHTS else 0]
             if tile == NULL:
-                tile = (k.wide if width == k.tile_cols else k.narrow)[0]
+                tile = k.tile[vectors - 1][0]
             n = min(width, end - c)
             to = y + c * col.y
             in_place = p == 0 and n == width and n_rows == k.tile_rows and col.y == item and job.row.y % item == 0
@@ -325,7 +332,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
     cdef bint any_convolved = False
     cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
     cdef cnp.ndarray packed
-    cdef Py_ssize_t n_units, n_lines = 1, stride, macs = 1, unit_outputs
+    cdef Py_ssize_t n_units, n_lines = 1, stride, macs = 1, unit_outputs, tile_cols
     cdef Py_ssize_t[:, ::1] passes
     cdef const fc_kernels* k = kernels_of(DTYPES[x.dtype])
 
@@ -399,10 +406,11 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
         run(&job, line_unit, n_lines * job.n_spans, unit_seconds(k, macs, unit_outputs),
             (2 * job.span + min(<Py_ssize_t>TAPS, job.col.n_taps)) * item, workers, tick)
     else:
-        job.panel = max(4 * k.tile_cols, min(<Py_ssize_t>(PANEL_BYTES // (job.table_rows * item)),
+        tile_cols = k.tile_vectors * k.lanes
+        job.panel = max(4 * tile_cols, min(<Py_ssize_t>(PANEL_BYTES // (job.table_rows * item)),
                                              <Py_ssize_t>(UNIT_MACS / (<double>macs * k.tile_rows))))
         job.n_panels = (job.col.n_out + job.panel - 1) // job.panel
-        job.panel = ((job.col.n_out + job.n_panels - 1) // job.n_panels + k.tile_cols - 1) // k.tile_cols * k.tile_cols
+        job.panel = ((job.col.n_out + job.n_panels - 1) // job.n_panels + tile_cols - 1) // tile_cols * tile_cols
         job.n_panels = (job.col.n_out + job.panel - 1) // job.panel
         job.n_bands = (job.row.n_out + k.tile_rows - 1) // k.tile_rows
         job.outside += job.panel
@@ -410,7 +418,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
         run(&job, tile_unit, n_lines * job.n_plane_out * job.n_panels * job.n_bands,
             unit_seconds(k, macs, unit_outputs),
             3 * job.table_rows * sizeof(void*) + job.table_rows * job.pitch
-            + (job.outside + (k.tile_rows + 1) * k.tile_cols) * item, workers, tick)
+            + (job.outside + (k.tile_rows + 1) * tile_cols) * item, workers, tick)
 
 
 cdef double unit_seconds(const fc_kernels* k, Py_ssize_t macs, Py_ssize_t outputs) noexcept:
@@ -421,7 +429,7 @@ cdef double unit_seconds(const fc_kernels* k, Py_ssize_t macs, Py_ssize_t output
 cdef list _passes(Job* job, Py_ssize_t n_taps, bint tiles):
     """The kernel cut so that what one pass needs of x fits the scratch: rows of (the fields of Pass)."""
     cdef Py_ssize_t planes, rows = 1, cols = job.col.n_taps, p, i, j, np_, ni, nj, offset = 0, fit
-    cdef Py_ssize_t tile_rows = job.kernels.tile_rows, tile_cols = job.kernels.tile_cols, all_rows = 1
+    cdef Py_ssize_t tile_rows = job.kernels.tile_rows, tile_cols = job.kernels.tile_vectors * job.kernels.lanes, all_rows = 1
     if not tiles:
         planes = 1
         cols = min(cols, <Py_ssize_t>TAPS)

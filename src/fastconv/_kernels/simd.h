@@ -5,6 +5,7 @@
      v_D            one vector                          D_load, D_store   unaligned
      D_wa, D_wb     one tap, broadcast                  D_maca, D_macb    acc + tap * x
      D_join(a, b)   the result of the accumulators       D_add
+     D_between(lo, hi, r)   the vector r elements after lo; hi begins STEP bytes (a shuffle's reach) after it
    A dtype has one accumulator (wa, maca) or two (also wb, macb, join):
      complex: a = sum re(w) x, b = sum im(w) x on interleaved x;  y = a + i b
      i64:     a = sum lo(w) lo(x) (64-bit products), b = the two cross products, each modulo 2^32, side by side;
@@ -15,6 +16,11 @@
 #define FASTCONV_SIMD_H
 #include <stdint.h>
 #include <string.h>
+#if defined(__x86_64__)
+#  include <immintrin.h>
+#elif defined(__aarch64__)
+#  include <arm_neon.h>
+#endif
 
 #if (defined(__GNUC__) || defined(__clang__)) && !defined(FC_FORCE_SCALAR)
 #  if !defined(FC_VECTOR_BYTES)             /* may be given, to run one ISA's tiles on another */
@@ -50,6 +56,17 @@
 #  define FC_KEEP(x) __asm__("" : "+w"(x))
 #else
 #  define FC_KEEP(x) ((void)0)
+#endif
+
+/* A shuffle instead of one more line-crossing load. How far hi is from lo is direct.pxi.in's STEP. */
+#if FC_VECTOR_BYTES == 64 && defined(__AVX512F__)
+#  define fc_between(lo, hi, bytes) _mm512_alignr_epi32((__m512i)(hi), (__m512i)(lo), (bytes) / 4)
+#elif FC_VECTOR_BYTES == 32 && defined(__AVX2__)
+#  define fc_between(lo, hi, bytes) _mm256_alignr_epi8((__m256i)(hi), (__m256i)(lo), (bytes))
+#elif FC_VECTOR_BYTES == 16 && defined(__SSSE3__)
+#  define fc_between(lo, hi, bytes) _mm_alignr_epi8((__m128i)(hi), (__m128i)(lo), (bytes))
+#elif FC_VECTOR_BYTES == 16 && defined(__aarch64__)
+#  define fc_between(lo, hi, bytes) vextq_u8((uint8x16_t)(lo), (uint8x16_t)(hi), (bytes))
 #endif
 
 typedef float e_f32;
@@ -120,7 +137,6 @@ typedef uint32_t v_i64_halves __attribute__((vector_size(FC_VECTOR_BYTES), may_a
 FC_INLINE v_i64 i64_wa(const e_i64 *p) { return i64_splat(*p); }
 FC_INLINE v_i64 i64_wb(const e_i64 *p) { return i64_splat(*p << 32 | *p >> 32); }
 #if defined(__x86_64__)
-#  include <immintrin.h>
 /* 32 x 32 -> 64 bit products of the low halves, which the vector extensions cannot say. */
 FC_INLINE v_i64 i64_low_product(v_i64 w, v_i64 x) {
 #  if FC_VECTOR_BYTES == 64 && defined(__AVX512F__)
@@ -141,6 +157,20 @@ FC_INLINE v_i64 i64_macb(v_i64 acc, v_i64 w, v_i64 x) {
     return (v_i64)((v_i64_halves)acc + (v_i64_halves)w * (v_i64_halves)x);
 }
 FC_INLINE v_i64 i64_join(v_i64 a, v_i64 b) { return a + (b << 32) + (b & ~(uint64_t)0xffffffffu); }
+
+#ifdef fc_between
+#  define FC_BETWEEN(D, lo, hi, r) ((v_##D)fc_between(lo, hi, (r) * (int)sizeof(e_##D)))
+#else
+#  define FC_BETWEEN(D, lo, hi, r)                                                             \
+    ({ v_##D pair_[2] = {lo, hi}, v_; memcpy(&v_, (char *)pair_ + (r) * sizeof(e_##D), sizeof(v_)); v_; })
+#endif
+#define f32_between(lo, hi, r) FC_BETWEEN(f32, lo, hi, r)
+#define f64_between(lo, hi, r) FC_BETWEEN(f64, lo, hi, r)
+#define c64_between(lo, hi, r) FC_BETWEEN(c64, lo, hi, r)
+#define c128_between(lo, hi, r) FC_BETWEEN(c128, lo, hi, r)
+#define i16_between(lo, hi, r) FC_BETWEEN(i16, lo, hi, r)
+#define i32_between(lo, hi, r) FC_BETWEEN(i32, lo, hi, r)
+#define i64_between(lo, hi, r) FC_BETWEEN(i64, lo, hi, r)
 
 #else /* one element a vector */
 
