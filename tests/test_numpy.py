@@ -17,11 +17,11 @@ LENGTHS = [(1, 1), (5, 4), (4, 5), (4, 6), (2, 5), (37, 9), (9, 70)]
 
 
 def outcome(function, *arguments, **options):
-    """What a call does: its result, or the kind of its error."""
+    """What a call does: its result, or the kind of its error; what NumPy deprecates, later versions refuse."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            return function(*arguments, **options)
+        return function(*arguments, **options)
+    except DeprecationWarning:
+        return ValueError
     except (TypeError, ValueError) as error:
         return type(error)
 
@@ -169,9 +169,15 @@ def test_the_arguments_stay_as_they_are(rng):
 @pytest.mark.parametrize("mode", ref.MODES)
 def test_timedelta(name, mode):
     time = np.array([1, -2, 3, 2**40], "m8[s]")
-    for other in [[1, 2], np.array([3, 4, 5], "u1"), np.array([1, 2, 3, 4, 5], "m8[ms]"), [True]]:
-        assert_like_numpy(name, time, other, mode)
-        assert_like_numpy(name, other, time, mode)
+    for other in [
+        np.array([1, 2]),
+        np.array([3, 4, 5], "u1"),
+        np.array([1, 2, 3, 4, 5], "m8[ms]"),
+        np.array([True]),
+    ]:
+        ref.check(getattr(fc, name)(time, other, mode), name, time, other, mode)
+        ref.check(getattr(fc, name)(other, time, mode), name, other, time, mode)
+    np.testing.assert_array_equal(fc.convolve(time[:2], [1, 2]), np.array([1, 0, -4], "m8[s]"), strict=True)
 
 
 @pytest.mark.parametrize("name", NAMES)

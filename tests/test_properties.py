@@ -64,10 +64,10 @@ def problem(draw):
 
 
 @settings(max_examples=1000)
-@given(problem(), st.sampled_from([None, 1, 2]))
-def test_any_problem(problem, workers):
+@given(problem(), st.sampled_from([None, 1, 2]), st.sampled_from(["auto", "direct"]))
+def test_any_problem(problem, workers, method):
     name, a, v, mode, options = problem
-    y = getattr(fc, name)(a, v, mode, workers=workers, **options)
+    y = getattr(fc, name)(a, v, mode, workers=workers, method=method, **options)
     ref.check(y, name, a, v, mode, **options)
 
 
