@@ -81,6 +81,8 @@ def cval(cval: Any, dtype: np.dtype[Any]) -> Any:
     if not real and kind != "m":
         raise TypeError(f"cval must be real for a result of {dtype}, got {cval!r}")
     if value.dtype.kind == "m":
+        if value.astype(dtype) != value:
+            raise ValueError(f"cval must be a multiple of the unit of {dtype}, got {cval!r}")
         value = value.astype(dtype).view(np.int64)
     number = value.item()
     low, high = (0, 1) if kind == "b" else _limits(dtype)

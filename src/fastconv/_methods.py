@@ -15,7 +15,7 @@ from fastconv import _check
 from fastconv._problem import BOUNDARIES, ZERO, Array, Problem, Tick
 
 WRAP = BOUNDARIES["wrap"]
-SLAB_BYTES = 1 << 19
+SLAB_BYTES = 1 << 20
 
 
 class Method(NamedTuple):
@@ -115,38 +115,47 @@ def _objects(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers:
 def run_in_place(
     method: Method, problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick
 ) -> None:
-    """Run where y is the memory of x: in slabs along the widest axis, in order.
+    """Run where y is the memory of x: in slabs across the widest axis, in order, each stored when computed.
 
-    A slab is at least as thick as the kernel, so that only the next slab reads what it replaces (and the last
-    reads the first, if the axis wraps); it is stored when that one has been computed.
+    The rows at the end of a slab, which the next one reads, are held back until that is computed, and those at
+    the beginning of the first, if the axis wraps, to the end.
     """
     n_batch = len(problem.batch)
     axis = max(range(y.ndim), key=lambda k: abs(y.strides[k]) * (y.shape[k] > 1))
     k, n = axis - n_batch, y.shape[axis]
-    thickness = max(problem.m[k] if k >= 0 else 1, SLAB_BYTES * n // y.nbytes)
-    starts = range(0, n, thickness)
-    waiting: list[tuple[Array, Array]] = []
-    for i, start in enumerate(starts):
-        rows = (slice(None),) * axis + (slice(start, start + thickness),)
-        target = y[rows]
-        slab = np.empty_like(target)
+    halo = problem.m[k] - 1 if k >= 0 else 0
+    wraps = k >= 0 and problem.boundary[k] == WRAP
+    thickness = max(halo + 1, SLAB_BYTES * n // y.nbytes)
+
+    def rows(first: int, last: int) -> tuple[slice, ...]:
+        return (slice(None),) * axis + (slice(first, last),)
+
+    buffer = np.empty_like(y[rows(0, thickness)])
+    head: list[tuple[Array, Array]] = []  # (place in y, values held back for it)
+    tail: list[tuple[Array, Array]] = []
+    for start in range(0, n, thickness):
+        size = min(thickness, n - start)
+        here = rows(start, start + size)
+        slab, target = buffer[rows(0, size)], y[here]
         if k < 0:
             part = problem._replace(batch=slab.shape[:n_batch])
-            method.run(part, x[rows], w if w.shape[axis] == 1 else w[rows], slab, cval, workers, None)
+            method.run(part, x[here], w if w.shape[axis] == 1 else w[here], slab, cval, workers, None)
         else:
-            part = problem._replace(
-                n_out=slab.shape[n_batch:],
-                lo=(*problem.lo[:k], problem.lo[k] - start, *problem.lo[k + 1 :]),
-            )
+            lo = (*problem.lo[:k], problem.lo[k] - start, *problem.lo[k + 1 :])
+            part = problem._replace(n_out=slab.shape[n_batch:], lo=lo)
             method.run(part, x, w, slab, cval, workers, None)
-        waiting.append((target, slab))
-        keep_first = k >= 0 and problem.boundary[k] == WRAP
-        if i > keep_first:
-            np.copyto(*waiting.pop(keep_first))
+        for place, values in tail:
+            np.copyto(place, values)
+        first = min(halo, size) if wraps and start == 0 else 0
+        last = max(first, size - halo)
+        np.copyto(target[rows(first, last)], slab[rows(first, last)])
+        tail = [(target[rows(last, size)], slab[rows(last, size)].copy())]
+        if first:
+            head = [(target[rows(0, first)], slab[rows(0, first)].copy())]
         if tick is not None:
-            tick((i + 1) / len(starts))
-    for target, slab in waiting:
-        np.copyto(target, slab)
+            tick((start + size) / n)
+    for place, values in tail + head:
+        np.copyto(place, values)
 
 
 METHODS = (

@@ -135,7 +135,9 @@ def _match_axes(ndim: int, v_ndim: int, axes: tuple[int, ...] | None) -> dict[in
         return {k: k for k in positive}
     if v_ndim == len(positive):
         return {k: j for j, k in enumerate(positive)}
-    raise ValueError(f"v must have {len(axes)} dimensions, as axes has entries, or a's {ndim}, got {v_ndim}")
+    raise ValueError(
+        f"v must have a dimension for each of the {len(axes)} axes, or as many as a ({ndim}), got {v_ndim}"
+    )
 
 
 def _broadcast(axis: int, a: int, v: int) -> int:
