@@ -93,6 +93,7 @@ class BuildExt(build_ext):
             build_dir=str(BUILD),
             include_path=["src", str(tiles)],
             compiler_directives=DIRECTIVES,
+            nthreads=self.parallel,
         )
         sources = {ext.name: ext.sources for ext in done}
         for ext in self.extensions:
@@ -176,4 +177,5 @@ def extensions():
         )
 
 
-setup(ext_modules=list(extensions()), cmdclass={"build_ext": BuildExt})
+if __name__ == "__main__":  # and not in the processes that run Cython
+    setup(ext_modules=list(extensions()), cmdclass={"build_ext": BuildExt})

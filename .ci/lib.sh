@@ -11,5 +11,5 @@ copy_tree() {
     cd "$scratch/tree"
 }
 
-# The instruction sets that this machine can run, but the default.
-other_isas() { python -c 'from fastconv import _kernels; print(*_kernels.available()[1:])'; }
+# The instruction sets of the installed package that this machine can run, the default first.
+available_isas() { python -c 'from fastconv import _kernels; print(*_kernels.available())'; }
