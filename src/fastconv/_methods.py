@@ -117,8 +117,8 @@ def run_in_place(
 ) -> None:
     """Run where y is the memory of x: in slabs across the widest axis, in order, each stored when computed.
 
-    The rows at the end of a slab, which the next one reads, are held back until that is computed, and those at
-    the beginning of the first, if the axis wraps, to the end.
+    The rows at the end of a slab, which the next one reads, are held back until that is computed, and those
+    at the beginning of the first, if the axis wraps, to the end.
     """
     n_batch = len(problem.batch)
     axis = max(range(y.ndim), key=lambda k: abs(y.strides[k]) * (y.shape[k] > 1))
