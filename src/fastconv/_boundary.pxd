@@ -10,6 +10,15 @@ cdef enum Boundary:                 # the codes of _problem.BOUNDARIES
     WRAP = 5                        #   b c d | a b c d | a b c
 
 
+cdef inline Py_ssize_t fold(Py_ssize_t i, Py_ssize_t n, int boundary, Py_ssize_t* period) noexcept nogil:
+    """i less whole periods of a periodic boundary: 0 to n - 1 go up the line, the rest down again; n > 1."""
+    cdef Py_ssize_t p = n if boundary == WRAP else 2 * n if boundary == REFLECT else 2 * n - 2
+    period[0] = p
+    if not -p <= i < 2 * p:
+        i = i % p                   # C's %: the sign of i
+    return i + p if i < 0 else i - p if i >= p else i
+
+
 cdef inline Py_ssize_t source(Py_ssize_t i, Py_ssize_t n, int boundary) noexcept nogil:
     """The element that stands at index i of a line of n; -1 where it is the constant."""
     cdef Py_ssize_t period
@@ -19,24 +28,8 @@ cdef inline Py_ssize_t source(Py_ssize_t i, Py_ssize_t n, int boundary) noexcept
         return -1
     if boundary == NEAREST or n == 1:
         return 0 if i < 0 else n - 1
-    period = n if boundary == WRAP else 2 * n if boundary == REFLECT else 2 * n - 2
-    i = i % period                  # C's %: the sign of i
-    if i < 0:
-        i += period
-    if i < n:
-        return i
-    return 2 * n - 1 - i if boundary == REFLECT else 2 * n - 2 - i
-
-
-cdef inline void copy_element(char* to, const char* of, int item) noexcept nogil:
-    if item == 4:
-        memcpy(to, of, 4)
-    elif item == 8:
-        memcpy(to, of, 8)
-    elif item == 2:
-        memcpy(to, of, 2)
-    else:
-        memcpy(to, of, item)
+    i = fold(i, n, boundary, &period)
+    return i if i < n else period - i - (boundary == REFLECT)
 
 
 cdef inline void copy_strided(char* to, Py_ssize_t to_stride, const char* of, Py_ssize_t of_stride,
@@ -58,13 +51,26 @@ cdef inline void copy_strided(char* to, Py_ssize_t to_stride, const char* of, Py
 cdef inline void copy_line(char* to, const char* line, Py_ssize_t n, Py_ssize_t stride, int boundary,
                            const char* constant, Py_ssize_t start, Py_ssize_t count, int item) noexcept nogil:
     """to[i] = element start + i of the continued line, 0 <= i < count. A NULL line is constant everywhere."""
-    cdef Py_ssize_t i = 0, s, inside
-    while i < count:
-        if line != NULL and 0 <= start + i < n:
-            inside = min(count - i, n - (start + i))
-            copy_strided(to + i * item, item, line + (start + i) * stride, stride, inside, item)
-            i += inside
+    cdef Py_ssize_t i, run, step, period
+    cdef const char* of
+    while count > 0:
+        of, step = constant, 0      # the longest run that is a copy, ahead or back, or one repeated element
+        if line == NULL:
+            run = count
+        elif 0 <= start < n:
+            of, step, run = line + start * stride, stride, n - start
+        elif boundary <= CONSTANT or boundary == NEAREST or n == 1:
+            run = -start if start < 0 else count
+            if boundary > CONSTANT:
+                of = line + (0 if start < 0 else n - 1) * stride
         else:
-            s = source(start + i, n, boundary) if line != NULL else -1
-            copy_element(to + i * item, line + s * stride if s >= 0 else constant, item)
-            i += 1
+            i = fold(start, n, boundary, &period)
+            if i < n:
+                of, step, run = line + i * stride, stride, n - i
+            else:
+                of, step, run = line + (period - i - (boundary == REFLECT)) * stride, -stride, period - i
+        run = min(run, count)
+        copy_strided(to, item, of, step, run, item)
+        to += run * item
+        start += run
+        count -= run

@@ -81,19 +81,19 @@ cdef void corr_line(const fc_kernels* kernels, int item, const char* x, const Ax
                     Py_ssize_t start, const char* h, Py_ssize_t n_taps, char* y, Py_ssize_t n, char* line) noexcept nogil:
     """y[i] = sum_t h[t] x[start + i + t], 0 <= i < n, h and y contiguous.
 
-    Outputs whose window leaves x (and a vector's worth beside them), or all of a strided x, come from a copy in
+    Outputs whose window leaves x (and some beside them, a whole block), or all of a strided x, come from a copy in
     `line`, which holds n + n_taps - 1 elements.
     """
-    cdef Py_ssize_t lanes = kernels.lanes
+    cdef Py_ssize_t block = kernels.lanes if n_taps <= kernels.few_taps else kernels.block
     cdef Py_ssize_t left = n, right = n               # inside: left <= i < right
     if axis.x == item:
         left = max(0, min(n, -start))
         right = max(left, min(n, axis.n_in - start - n_taps + 1))
         if left > 0:
-            left = min(n, max(left, lanes))
+            left = min(n, max(left, block))
             right = max(left, right)
         if right < n:
-            right = max(left, min(right, n - lanes))
+            right = max(left, min(right, n - block))
     if left > 0:
         copy_line(line, x, axis.n_in, axis.x, axis.boundary, constant, start, left + n_taps - 1, item)
         kernels.corr1d(line, h, y, left, n_taps)
@@ -216,6 +216,7 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     cdef Py_ssize_t p, c, s, i, base, width, n, height, left = z
     cdef bint inside, in_place
     cdef fc_tile tile
+    cdef const fc_tile* tiles
     cdef int a, vectors
 
     locate(job, unit // (job.n_bands * job.n_panels * job.n_plane_out), &x, &w, &y)
@@ -237,9 +238,10 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
             vectors = vectors_for(k, end - c, -s, col.n_in - s - part.n_cols + 1 if col.x == item else -s)
             width = vectors * k.lanes
             inside = col.x == item and s >= 0 and s + width + part.n_cols - 1 <= col.n_in
-            tile = k.tile[vectors - 1][part.n_rows if part.n_rows < FC_FIXED_HEIGHTS else 0]
+            tiles = &k.column[vectors - 1][0] if part.n_cols == 1 else &k.tile[vectors - 1][0]
+            tile = tiles[part.n_rows if part.n_rows < FC_FIXED_HEIGHTS else 0]
             if tile == NULL:
-                tile = k.tile[vectors - 1][0]
+                tile = tiles[0]
             n = min(width, end - c)
             to = y + c * col.y
             in_place = p == 0 and n == width and n_rows == k.tile_rows and col.y == item and job.row.y % item == 0

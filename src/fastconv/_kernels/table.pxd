@@ -19,10 +19,13 @@ cdef extern from "table.h" nogil:
     ctypedef void (*fc_add)(const void* x, void* y, Py_ssize_t n) noexcept nogil
     ctypedef struct fc_kernels:
         int lanes
+        int few_taps
+        int block
         int tile_rows
         int tile_vectors
         fc_corr1d corr1d
         fc_tile[FC_TILE_VECTORS][FC_FIXED_HEIGHTS] tile
+        fc_tile[FC_TILE_VECTORS][FC_FIXED_HEIGHTS] column
         fc_add add
     ctypedef struct fc_kernel_table:
         const char* isa
