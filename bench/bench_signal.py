@@ -37,7 +37,7 @@ class Bench:
 
     @property
     def budget(self) -> float:
-        return 0.03 if self.quick else 0.15
+        return 0.1 if self.quick else 0.2
 
     def table(self, title: str) -> Table:
         columns = [("type", 10), ("x", 15), ("h", 9), ("time", 8), ("FMA %", 6), ("copy", 8), ("limit %", 7)]
