@@ -111,13 +111,13 @@ def _drive(
         # The parts are one batch axis more in y, and in x one convolved axis more, of length 2:
         # y.real = w.real x.real - w.imag x.imag, y.imag = w.imag x.real + w.real x.imag.
         part = np.dtype("g")
-        parts = np.empty((*w.shape[:n_batch], 2, *w.shape[n_batch:], 2), part)
-        real, imag = np.moveaxis(parts, n_batch, 0)
-        real[..., 0], real[..., 1] = w.real, -w.imag
-        imag[..., 0], imag[..., 1] = w.imag, w.real
-        x = np.expand_dims(x[..., None].view(part), n_batch)
-        y = np.moveaxis(y[..., None].view(part), -1, n_batch)[..., None]
-        w, n_batch, lo, boundary, cval = parts, n_batch + 1, (*lo, 0), (*boundary, ZERO), 0
+        parts = np.empty((2, 2, *w.shape), part)
+        parts[0, 0], parts[0, 1] = w.real, -w.imag
+        parts[1, 0], parts[1, 1] = w.imag, w.real
+        w = np.moveaxis(parts, (0, 1), (n_batch, n_batch + 1))
+        x = np.expand_dims(np.moveaxis(x[..., None].view(part), -1, n_batch), n_batch)
+        y = np.expand_dims(np.moveaxis(y[..., None].view(part), -1, n_batch), n_batch + 1)
+        n_batch, lo, boundary, cval = n_batch + 1, (0, *lo), (ZERO, *boundary), 0
     if n_batch:
         batch = y.shape[:n_batch]
         if x.shape[:n_batch] != batch:
