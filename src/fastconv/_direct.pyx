@@ -15,13 +15,15 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 cimport numpy as cnp
 
+from time import perf_counter
+
 import numpy as np
 
 from fastconv import _kernels
 
 from fastconv._boundary cimport ZERO, copy_line, copy_strided, source
 from fastconv._kernels.table cimport (
-    FC_C64, FC_C128, FC_F32, FC_F64, FC_FIXED_HEIGHTS, FC_I16, FC_I32, FC_I64, FC_KERNEL_TABLE, FC_LD,
+    FC_C64, FC_C128, FC_F32, FC_F64, FC_FIXED_HEIGHTS, FC_I16, FC_I32, FC_I64, FC_KERNEL_TABLE, FC_LD, FC_SQUARES,
     fc_kernel_table, fc_kernels, fc_tile,
 )
 from fastconv._threads cimport team_done, team_size
@@ -182,13 +184,20 @@ cdef bint point_at_rows(const Job* job, const Pass* part, const char* x, Py_ssiz
 
 
 cdef inline int vectors_for(const fc_kernels* k, Py_ssize_t left, Py_ssize_t before, Py_ssize_t inside) noexcept nogil:
-    """Width of the next tile: of the `left` outputs, `before` need a copy of x first, then up to `inside` do not."""
-    cdef Py_ssize_t n = left
-    if 0 < before < inside:
-        n = min(n, before)
-    elif before <= 0 and inside >= k.lanes:
-        return <int>min(k.tile_vectors, min(inside, left + k.lanes - 1) // k.lanes)
-    return <int>min(k.tile_vectors, (n + k.lanes - 1) // k.lanes)
+    """Width of the next tile: of the `left` outputs, the first `before` need a copy of x, else `inside` need none."""
+    cdef Py_ssize_t n = left + k.lanes - 1
+    if before > 0:
+        n = min(n, before + k.lanes - 1)
+    elif inside >= k.lanes:
+        n = min(n, inside)
+    return <int>min(k.tile_vectors, n // k.lanes)
+
+
+cdef inline fc_tile tile_for(const fc_kernels* k, int vectors, Py_ssize_t n_rows, Py_ssize_t n_cols) noexcept nogil:
+    cdef const fc_tile* tiles = &k.column[vectors - 1][0] if n_cols == 1 else &k.tile[vectors - 1][0]
+    if n_rows == n_cols and n_rows < FC_SQUARES and vectors == k.tile_vectors and k.square[n_rows] != NULL:
+        return k.square[n_rows]
+    return tiles[n_rows] if n_rows < FC_FIXED_HEIGHTS and tiles[n_rows] != NULL else tiles[0]
 
 
 cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
@@ -213,10 +222,9 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     cdef char* y
     cdef char* to
     cdef const Pass* part
-    cdef Py_ssize_t p, c, s, i, base, width, n, height, left = z
+    cdef Py_ssize_t p, c, s, i, base, free, width, n, height, left = z
     cdef bint inside, in_place
     cdef fc_tile tile
-    cdef const fc_tile* tiles
     cdef int a, vectors
 
     locate(job, unit // (job.n_bands * job.n_panels * job.n_plane_out), &x, &w, &y)
@@ -235,16 +243,21 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
         c = first
         while c < end:
             s = c + part.col - col.lo
-            vectors = vectors_for(k, end - c, -s, col.n_in - s - part.n_cols + 1 if col.x == item else -s)
+            free = col.n_in - s - part.n_cols + 1 if col.x == item and s >= 0 else -1     # outputs that need no copy
+            vectors = vectors_for(k, end - c, -s, free)
             width = vectors * k.lanes
-            inside = col.x == item and s >= 0 and s + width + part.n_cols - 1 <= col.n_in
-            tiles = &k.column[vectors - 1][0] if part.n_cols == 1 else &k.tile[vectors - 1][0]
-            tile = tiles[part.n_rows if part.n_rows < FC_FIXED_HEIGHTS else 0]
-            if tile == NULL:
-                tile = tiles[0]
+            inside = width <= free
+            tile = tile_for(k, vectors, part.n_rows, part.n_cols)
             n = min(width, end - c)
             to = y + c * col.y
             in_place = p == 0 and n == width and n_rows == k.tile_rows and col.y == item and job.row.y % item == 0
+            if inside and in_place:                 # and so are the tiles of this width beside it
+                for i in range(min(free, end - c) // width):
+                    tile(rows, part.n_planes, s - base, w + part.offset, part.n_rows, part.n_cols, to, job.row.y // item)
+                    s += width
+                    c += width
+                    to += width * item
+                continue
             if not inside:
                 for i in range(height):
                     copies[i] = buffer + i * job.pitch
@@ -275,12 +288,14 @@ cdef int run(const Job* job, unit_function unit, Py_ssize_t n_units, double unit
     cdef Py_ssize_t group = max(1, <Py_ssize_t>(GROUP_SECONDS / unit_seconds))
     cdef Py_ssize_t n_groups = (n_units + group - 1) // group, done = 0, stop, g, per_round
     cdef int team = team_size(workers, n_units * unit_seconds if n_groups > 1 else 0)
+    cdef double began, seconds
     cdef unsigned char[:, ::1] scratch
     try:
         scratch = np.empty((team, (scratch_bytes + 63) // 64 * 64), np.uint8)
-        per_round = max(team, <Py_ssize_t>(ROUND_SECONDS * team / (group * unit_seconds)))
+        per_round = max(team, <Py_ssize_t>(ROUND_SECONDS / 10 * team / (group * unit_seconds)))
         while done < n_groups:
             stop = min(n_groups, done + per_round)
+            began = perf_counter()
             if team == 1:
                 with nogil:
                     run_units(job, unit, done * group, min(n_units, stop * group), <char*>&scratch[0, 0])
@@ -288,6 +303,8 @@ cdef int run(const Job* job, unit_function unit, Py_ssize_t n_units, double unit
                 for g in prange(done, stop, nogil=True, num_threads=team, schedule="dynamic"):
                     run_units(job, unit, g * group, min(n_units, (g + 1) * group), <char*>&scratch[threadid(), 0])
             done = stop
+            seconds = perf_counter() - began
+            per_round = max(team, <Py_ssize_t>(per_round * min(4.0, ROUND_SECONDS / max(seconds, 1e-6))))
             PyErr_CheckSignals()
             if tick is not None:
                 tick(done / n_groups)

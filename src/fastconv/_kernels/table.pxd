@@ -13,6 +13,7 @@ cdef extern from "table.h" nogil:
         FC_N_DTYPES
         FC_FIXED_HEIGHTS
         FC_TILE_VECTORS
+        FC_SQUARES
     ctypedef void (*fc_corr1d)(const void* x, const void* h, void* y, Py_ssize_t n_out, Py_ssize_t n_taps) noexcept nogil
     ctypedef void (*fc_tile)(const void* const* rows, Py_ssize_t n_planes, Py_ssize_t col, const void* w,
                              Py_ssize_t kh, Py_ssize_t kw, void* y, Py_ssize_t ldy) noexcept nogil
@@ -26,6 +27,7 @@ cdef extern from "table.h" nogil:
         fc_corr1d corr1d
         fc_tile[FC_TILE_VECTORS][FC_FIXED_HEIGHTS] tile
         fc_tile[FC_TILE_VECTORS][FC_FIXED_HEIGHTS] column
+        fc_tile[FC_SQUARES] square
         fc_add add
     ctypedef struct fc_kernel_table:
         const char* isa
