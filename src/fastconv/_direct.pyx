@@ -83,8 +83,8 @@ cdef void corr_line(const fc_kernels* kernels, int item, const char* x, const Ax
                     Py_ssize_t start, const char* h, Py_ssize_t n_taps, char* y, Py_ssize_t n, char* line) noexcept nogil:
     """y[i] = sum_t h[t] x[start + i + t], 0 <= i < n, h and y contiguous.
 
-    Outputs whose window leaves x (and some beside them, a whole block), or all of a strided x, come from a copy in
-    `line`, which holds n + n_taps - 1 elements.
+    Outputs whose window leaves x (and some beside them, a whole block), or all of a strided x or a short line, come
+    from a copy in `line`, which holds n + n_taps - 1 elements.
     """
     cdef Py_ssize_t block = kernels.lanes if n_taps <= kernels.few_taps else kernels.block
     cdef Py_ssize_t left = n, right = n               # inside: left <= i < right
@@ -96,6 +96,8 @@ cdef void corr_line(const fc_kernels* kernels, int item, const char* x, const Ax
             right = max(left, right)
         if right < n:
             right = max(left, min(right, n - block))
+        if right - left < n and right - left < 16 * kernels.lanes:
+            left = right = n
     if left > 0:
         copy_line(line, x, axis.n_in, axis.x, axis.boundary, constant, start, left + n_taps - 1, item)
         kernels.corr1d(line, h, y, left, n_taps)
