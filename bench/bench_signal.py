@@ -13,6 +13,7 @@ import argparse
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,8 @@ class Bench:
         with thread_limit(threads):
             calls = {"fastconv": ours(p)} | {f"copy {k}": v for k, v in copies(p.x).items()}
             calls |= self.peers.best(p, threads)
-            found = compare(
-                calls,
-                budget=self.budget,
-                serial=threads == 1,
-                peak=lambda: self.machine.peak(p.x.dtype) * threads,
-            )
+            peak = partial(self.machine.peak, p.x.dtype)
+            found = compare(calls, budget=self.budget, peak=lambda: peak() * threads)
         mine = found["fastconv"]
         real = 4 if p.x.dtype.kind == "c" else 1
         fma = real * p.n_products / mine.capacity

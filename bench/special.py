@@ -44,7 +44,7 @@ def threads(machine: Machine, problems: list[Problem], budget: float) -> list[Ro
         calls: dict[str, Call] = {}
         for name, call in (("new", ours(p)), ("out", ours(p, y))):
             calls |= {f"{name} {n}": with_threads(call, n) for n in (1, 2)}
-        t = {name: found.best for name, found in compare(calls, budget=budget, serial=False).items()}
+        t = {name: found.best for name, found in compare(calls, budget=budget).items()}
         gain, gain_out = t["new 1"] / t["new 2"], t["out 1"] / t["out 2"]
         table.row(str(p), human(t["new 1"]), human(t["new 2"]), f"{gain:.2f}", f"{gain_out:.2f}")
         row = {"section": "threads", "problem": str(p), "one": t["new 1"], "gain": gain, "gain out": gain_out}
@@ -124,7 +124,7 @@ def busy(problems: list[Problem], budget: float) -> list[Row]:
     with busy_core():
         for p in problems:
             calls = {n: with_threads(ours(p), n) for n in (1, 2)}
-            found = compare({str(n): call for n, call in calls.items()}, budget=2 * budget, serial=False)
+            found = compare({str(n): call for n, call in calls.items()}, budget=2 * budget)
             one, two = found["1"].median, found["2"].median
             table.row(str(p), human(one), human(two), f"{two / one:.2f}")
             row = {"section": "busy", "problem": str(p), "one": one, "two": two, "ratio": two / one}

@@ -34,19 +34,12 @@ class Timing:
     """Multiply-adds the core could have done meanwhile: peak rate × best time, in the best round."""
 
 
-def sample(call: Call, number: int, serial: bool) -> float:
-    """Seconds a call, averaged over `number` calls.
-
-    A call that works on this thread only is given its CPU time where that is shorter than the wall time:
-    time in which another process held the core is not counted.
-    """
-    cpu = time.thread_time()
-    wall = time.perf_counter()
+def sample(call: Call, number: int) -> float:
+    """Seconds a call, averaged over `number` calls."""
+    start = time.perf_counter()
     for _ in repeat(None, number):
         call()
-    wall = time.perf_counter() - wall
-    cpu = time.thread_time() - cpu
-    return (min(wall, cpu) if serial else wall) / number
+    return (time.perf_counter() - start) / number
 
 
 def compare(
@@ -54,7 +47,6 @@ def compare(
     *,
     budget: float = 0.15,
     rounds: int = 5,
-    serial: bool = True,
     peak: Callable[[], float] | None = None,
 ) -> dict[str, Timing]:
     """Time every contender in turn, `rounds` times over, about `budget` seconds each (at least two calls).
@@ -70,8 +62,8 @@ def compare(
     try:
         for name, call in contenders.items():
             call()
-            once = sample(call, 1, serial)
-            once = min(once, sample(call, 1, serial)) if once < budget else once
+            once = sample(call, 1)
+            once = min(once, sample(call, 1)) if once < budget else once
             number = max(1, int(SAMPLE / once))
             turns = rounds if once * rounds < 2 * budget else 2
             samples = max(1, min(MOST_SAMPLES, int(budget / turns / (number * once))))
@@ -87,7 +79,7 @@ def compare(
                 if samples > 1:
                     call()
                 before = peak() if peak else 0.0
-                found = [sample(call, number, serial) for _ in range(samples)]
+                found = [sample(call, number) for _ in range(samples)]
                 seconds[name] += found
                 if peak:
                     capacity[name].append(max(before, peak()) * min(found))
