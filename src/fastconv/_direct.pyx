@@ -63,6 +63,7 @@ cdef struct Job:
     int n_batch, n_plane
     Axis[MAX_AXES] batch, plane
     Axis row, col
+    int tile_rows, tile_vectors
     Py_ssize_t n_passes
     const Pass* passes
     Py_ssize_t span, panel          # outputs along the column axis in one unit: of lines, of tiles
@@ -159,7 +160,7 @@ cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
 cdef bint point_at_rows(const Job* job, const Pass* part, const char* x, Py_ssize_t z, Py_ssize_t r, Py_ssize_t n_rows,
                         const char** lines) noexcept nogil:
     """lines[p, i] = the input row that tap row i of plane p needs, NULL where it is constant. Is any?"""
-    cdef Py_ssize_t height = job.kernels.tile_rows + part.n_rows - 1, p, i, s, tap, out
+    cdef Py_ssize_t height = job.tile_rows + part.n_rows - 1, p, i, s, tap, out, first, last
     cdef const char* plane
     cdef bint constant = False
     cdef int a
@@ -176,28 +177,31 @@ cdef bint point_at_rows(const Job* job, const Pass* part, const char* x, Py_ssiz
                 plane = NULL
                 break
             plane += s * job.plane[a].x
+        first = r + part.row - job.row.lo
+        last = first + n_rows + part.n_rows - 2     # rows below only feed outputs that are thrown away
         for i in range(height):
-            s = -1
-            if plane != NULL:       # rows below the last output only feed outputs that are thrown away
-                s = source(r + min(i, n_rows + part.n_rows - 2) + part.row - job.row.lo, job.row.n_in, job.row.boundary)
-            lines[p * height + i] = plane + s * job.row.x if s >= 0 else NULL
-            constant = constant or s < 0
+            s = min(first + i, last)
+            if not 0 <= s < job.row.n_in:
+                s = source(s, job.row.n_in, job.row.boundary)
+            lines[p * height + i] = plane + s * job.row.x if plane != NULL and s >= 0 else NULL
+            constant = constant or lines[p * height + i] == NULL
     return constant
 
 
-cdef inline int vectors_for(const fc_kernels* k, Py_ssize_t left, Py_ssize_t before, Py_ssize_t inside) noexcept nogil:
+cdef inline int vectors_for(const Job* job, Py_ssize_t left, Py_ssize_t before, Py_ssize_t inside) noexcept nogil:
     """Width of the next tile: of the `left` outputs, the first `before` need a copy of x, else `inside` need none."""
-    cdef Py_ssize_t n = left + k.lanes - 1
+    cdef Py_ssize_t n = left + job.kernels.lanes - 1
     if before > 0:
-        n = min(n, before + k.lanes - 1)
-    elif inside >= k.lanes:
+        n = min(n, before + job.kernels.lanes - 1)
+    elif inside >= job.kernels.lanes:
         n = min(n, inside)
-    return <int>min(k.tile_vectors, n // k.lanes)
+    return <int>min(job.tile_vectors, n // job.kernels.lanes)
 
 
-cdef inline fc_tile tile_for(const fc_kernels* k, int vectors, Py_ssize_t n_rows, Py_ssize_t n_cols) noexcept nogil:
-    cdef const fc_tile* tiles = &k.column[vectors - 1][0] if n_cols == 1 else &k.tile[vectors - 1][0]
-    if n_rows == n_cols and n_rows < FC_SQUARES and vectors == k.tile_vectors and k.square[n_rows] != NULL:
+cdef inline fc_tile tile_for(const Job* job, int vectors, Py_ssize_t n_rows, Py_ssize_t n_cols) noexcept nogil:
+    cdef const fc_kernels* k = job.kernels
+    cdef const fc_tile* tiles = &k.column[vectors - 1][0] if job.col.n_taps == 1 else &k.tile[vectors - 1][0]
+    if n_rows == n_cols and n_rows < FC_SQUARES and vectors == job.tile_vectors and k.square[n_rows] != NULL:
         return k.square[n_rows]
     return tiles[n_rows] if n_rows < FC_FIXED_HEIGHTS and tiles[n_rows] != NULL else tiles[0]
 
@@ -207,10 +211,10 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     cdef const fc_kernels* k = job.kernels
     cdef int item = job.item
     cdef const Axis* col = &job.col
-    cdef Py_ssize_t r = unit % job.n_bands * k.tile_rows
+    cdef Py_ssize_t r = unit % job.n_bands * job.tile_rows
     cdef Py_ssize_t first = unit // job.n_bands % job.n_panels * job.panel
     cdef Py_ssize_t z = unit // (job.n_bands * job.n_panels) % job.n_plane_out
-    cdef Py_ssize_t n_rows = min(k.tile_rows, job.row.n_out - r)
+    cdef Py_ssize_t n_rows = min(job.tile_rows, job.row.n_out - r)
     cdef Py_ssize_t end = min(col.n_out, first + job.panel)
     cdef const char** lines = <const char**>scratch                 # column 0 of each input row
     cdef const void** rows = <const void**>(lines + job.table_rows)  # the same from column `base`
@@ -218,7 +222,7 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     cdef char* outside = <char*>(copies + job.table_rows)           # a constant row
     cdef char* buffer = outside + job.outside * item
     cdef char* sums = buffer + job.table_rows * job.pitch
-    cdef char* line = sums + k.tile_rows * k.tile_vectors * k.lanes * item
+    cdef char* line = sums + job.tile_rows * job.tile_vectors * k.lanes * item
     cdef const char* x
     cdef const char* w
     cdef char* y
@@ -236,7 +240,7 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     y += r * job.row.y
     for p in range(job.n_passes):
         part = job.passes + p
-        height = part.n_planes * (k.tile_rows + part.n_rows - 1)
+        height = part.n_planes * (job.tile_rows + part.n_rows - 1)
         if point_at_rows(job, part, x, z, r, n_rows, lines):
             copy_line(outside, NULL, 0, 0, ZERO, job.constant, 0, job.outside, item)
         base = max(0, first + part.col - col.lo)
@@ -246,13 +250,13 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
         while c < end:
             s = c + part.col - col.lo
             free = col.n_in - s - part.n_cols + 1 if col.x == item and s >= 0 else -1     # outputs that need no copy
-            vectors = vectors_for(k, end - c, -s, free)
+            vectors = vectors_for(job, end - c, -s, free)
             width = vectors * k.lanes
             inside = width <= free
-            tile = tile_for(k, vectors, part.n_rows, part.n_cols)
+            tile = tile_for(job, vectors, part.n_rows, part.n_cols)
             n = min(width, end - c)
             to = y + c * col.y
-            in_place = p == 0 and n == width and n_rows == k.tile_rows and col.y == item and job.row.y % item == 0
+            in_place = p == 0 and n == width and n_rows == job.tile_rows and col.y == item and job.row.y % item == 0
             if inside and in_place:                 # and so are the tiles of this width beside it
                 for i in range(min(free, end - c) // width):
                     tile(rows, part.n_planes, s - base, w + part.offset, part.n_rows, part.n_cols, to, job.row.y // item)
@@ -405,6 +409,10 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
         job.row = axis_of(x, w, y, row, lo, boundary, n_batch, True)
         macs *= job.row.n_taps
 
+    job.tile_rows, job.tile_vectors = k.tile_rows, k.tile_vectors
+    if job.col.n_taps == 1:
+        job.tile_rows, job.tile_vectors = k.column_rows, k.column_vectors
+
     # The kernels, packed: [batch..., planes..., row, column], shared axes once, each pass contiguous.
     shared = tuple([slice(0, 1) if not convolved[i] and w.strides[i] == 0 else slice(None) for i in range(nd)])
     order = batch + plane + ([row] if row >= 0 else []) + [col]
@@ -427,19 +435,19 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
         run(&job, line_unit, n_lines * job.n_spans, unit_seconds(k, macs, unit_outputs),
             (2 * job.span + min(<Py_ssize_t>TAPS, job.col.n_taps)) * item, workers, tick)
     else:
-        tile_cols = k.tile_vectors * k.lanes
+        tile_cols = job.tile_vectors * k.lanes
         job.panel = max(4 * tile_cols, min(<Py_ssize_t>(PANEL_BYTES // (job.table_rows * item)),
-                                             <Py_ssize_t>(UNIT_MACS / (<double>macs * k.tile_rows))))
+                                             <Py_ssize_t>(UNIT_MACS / (<double>macs * job.tile_rows))))
         job.n_panels = (job.col.n_out + job.panel - 1) // job.panel
         job.panel = ((job.col.n_out + job.n_panels - 1) // job.n_panels + tile_cols - 1) // tile_cols * tile_cols
         job.n_panels = (job.col.n_out + job.panel - 1) // job.panel
-        job.n_bands = (job.row.n_out + k.tile_rows - 1) // k.tile_rows
+        job.n_bands = (job.row.n_out + job.tile_rows - 1) // job.tile_rows
         job.outside += job.panel
-        unit_outputs = min(job.panel, job.col.n_out) * k.tile_rows
+        unit_outputs = min(job.panel, job.col.n_out) * job.tile_rows
         run(&job, tile_unit, n_lines * job.n_plane_out * job.n_panels * job.n_bands,
             unit_seconds(k, macs, unit_outputs),
             3 * job.table_rows * sizeof(void*) + job.table_rows * job.pitch
-            + (job.outside + (k.tile_rows + 1) * tile_cols) * item, workers, tick)
+            + (job.outside + (job.tile_rows + 1) * tile_cols) * item, workers, tick)
 
 
 cdef double unit_seconds(const fc_kernels* k, Py_ssize_t macs, Py_ssize_t outputs) noexcept:
@@ -450,7 +458,7 @@ cdef double unit_seconds(const fc_kernels* k, Py_ssize_t macs, Py_ssize_t output
 cdef list _passes(Job* job, Py_ssize_t n_taps, bint tiles):
     """The kernel cut so that what one pass needs of x fits the scratch: rows of (the fields of Pass)."""
     cdef Py_ssize_t planes, rows = 1, cols = job.col.n_taps, p, i, j, np_, ni, nj, offset = 0, fit
-    cdef Py_ssize_t tile_rows = job.kernels.tile_rows, tile_cols = job.kernels.tile_vectors * job.kernels.lanes, all_rows = 1
+    cdef Py_ssize_t tile_rows = job.tile_rows, tile_cols = job.tile_vectors * job.kernels.lanes, all_rows = 1
     if not tiles:
         planes = 1
         cols = min(cols, <Py_ssize_t>TAPS)

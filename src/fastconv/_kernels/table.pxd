@@ -24,6 +24,8 @@ cdef extern from "table.h" nogil:
         int block
         int tile_rows
         int tile_vectors
+        int column_rows
+        int column_vectors
         fc_corr1d corr1d
         fc_tile[FC_TILE_VECTORS][FC_FIXED_HEIGHTS] tile
         fc_tile[FC_TILE_VECTORS][FC_FIXED_HEIGHTS] column
