@@ -17,7 +17,7 @@ cnp.import_array()
 
 cdef enum:
     STACK_BYTES = 8192
-cdef double SMALL = 1e6             # products: more may pay for threads
+cdef double SMALL = 1.6e7           # bytes of products: more may pay for threads
 cdef double WITH_GIL = 1e4          # products: fewer take less time than letting go of the GIL
 
 cdef object _AUTO = "auto", _ZERO = "zero", _CVAL = 0.0
@@ -81,7 +81,7 @@ cdef object short_path(a, v, mode, bint reversed_taps):
     if n < m and reversed_taps:
         x, h = v, a
         n, m = m, n
-    if m < 1 or n < m or <double>n * m > SMALL or type(mode) is not str:
+    if m < 1 or n < m or <double>n * m * cnp.PyArray_ITEMSIZE(x) > SMALL or type(mode) is not str:
         return None
     if mode == "full":
         lo, n_out = m - 1, n + m - 1
