@@ -39,7 +39,7 @@ cdef enum:
     PANEL_BYTES = 192 * 1024        # input rows under one band: they stay in L2 for the next band
 cdef double GROUP_SECONDS = 20e-6   # units that one thread takes at a time
 cdef double ROUND_SECONDS = 0.1     # between looks at signals
-cdef double UNIT_MACS = 2e9         # no unit holds up a signal for long
+cdef double UNIT_MACS = 3e8         # no unit holds up a signal for long
 
 cdef const fc_kernel_table* TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(_kernels.table, FC_KERNEL_TABLE)
 DTYPES = {
@@ -436,8 +436,8 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
             (2 * job.span + min(<Py_ssize_t>TAPS, job.col.n_taps)) * item, workers, tick)
     else:
         tile_cols = job.tile_vectors * k.lanes
-        job.panel = max(4 * tile_cols, min(<Py_ssize_t>(PANEL_BYTES // (job.table_rows * item)),
-                                             <Py_ssize_t>(UNIT_MACS / (<double>macs * job.tile_rows))))
+        job.panel = max(4 * tile_cols, <Py_ssize_t>(PANEL_BYTES // (job.table_rows * item)))
+        job.panel = max(tile_cols, min(job.panel, <Py_ssize_t>(UNIT_MACS / (<double>macs * job.tile_rows))))
         job.n_panels = (job.col.n_out + job.panel - 1) // job.panel
         job.panel = ((job.col.n_out + job.n_panels - 1) // job.n_panels + tile_cols - 1) // tile_cols * tile_cols
         job.n_panels = (job.col.n_out + job.panel - 1) // job.panel
