@@ -1,7 +1,7 @@
 """Fast convolution of NumPy arrays on CPUs.
 
 `convolve` and `correlate` are NumPy's in one dimension, and go on from there: any number of dimensions,
-any axes, boundaries, a place for the result, threads. The package, from top to bottom; imports point down only:
+any axes, boundaries, a place for the result, threads. The package from top to bottom; imports point down:
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
     _entry                              the public functions; small calls go straight to a kernel

@@ -88,7 +88,7 @@ class Writer:
     def write(self, y: NDArray[Any]) -> None:
         """Append `y`, rounded and saturated."""
         samples, clipped = _from_float(y, self.width)
-        self._wave.writeframesraw(samples)
+        self._wave.writeframesraw(samples.tobytes())
         self.clipped += clipped
         self.peak = max(self.peak, float(np.abs(y).max()))
 
