@@ -4,15 +4,16 @@ Every problem becomes batch axes, plane axes, one row axis and one column axis, 
 
     y[b, z, r, c] = sum over p, i, j of w[b, p, i, j] x[b, z + p, r + i, c + j]        (less lo on each axis)
 
-With nothing convolved but the column axis the unit of work is a span of one line (kernel corr1d), else a band of
-register tiles across a panel of columns (kernel tile), which reads x through a table of row pointers. What lies
-outside x is copied into a small line or tile buffer; x itself is never padded. Units depend on the problem alone,
-so results do not depend on the number of threads. The caller (_methods, _blocks) has validated everything.
+With nothing convolved but the column axis the unit of work is a span of one line (kernel corr1d), else a strip of
+rows across a panel of columns, computed in bands (kernel tile) from a ring of input rows: a small buffer to which each
+row of x is copied once, continued beyond its ends; x itself is never padded. Units depend on the problem alone, so
+results do not depend on the number of threads. The caller (_methods, _blocks) has validated everything.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
+from libc.string cimport memcpy
 cimport numpy as cnp
 
 from time import perf_counter
@@ -23,7 +24,7 @@ from fastconv import _kernels
 
 from fastconv._boundary cimport ZERO, copy_line, copy_strided, source
 from fastconv._kernels.table cimport (
-    FC_C64, FC_C128, FC_F32, FC_F64, FC_FIXED_HEIGHTS, FC_I16, FC_I32, FC_I64, FC_KERNEL_TABLE, FC_LD, FC_SQUARES,
+    FC_C64, FC_C128, FC_F32, FC_F64, FC_FIXED_HEIGHTS, FC_I16, FC_I32, FC_I64, FC_KERNEL_TABLE, FC_LD,
     fc_kernel_table, fc_kernels, fc_tile,
 )
 from fastconv._threads cimport team_done, team_size
@@ -34,9 +35,15 @@ cdef enum:
     MAX_AXES = 64                   # NumPy's
     SPAN = 8192                     # outputs of a line in one unit
     TAPS = 2048                     # taps of a line in one pass: they and the span's input stay in L1 and L2
-    TILE_COLUMNS = 512              # kernel columns in one pass over a tile
-    TILE_BYTES = 512 * 1024         # input of one tile in one pass
-    PANEL_BYTES = 192 * 1024        # input rows under one band: they stay in L2 for the next band
+    TILE_COLUMNS = 512              # kernel columns in one pass
+    TILE_LANES = 12                 # panels are whole tiles of 2, 3 and 4 vectors
+    RING_BYTES = 512 * 1024         # input rows of one pass, at most
+    PANEL_BYTES = 24 * 1024         # the same if there is a choice: they stay in L1
+    PANEL_BYTES_2 = 256 * 1024      # or in L2, where panels for L1 would be narrow, or the rows
+    MANY_ROWS = 32                  # fewer than so many, read as long streams from beyond L2
+    L1_WAY = 4096                   # rows a multiple of this apart share their cache sets
+    L1_ROWS = 6                     # so many of them fit, and the output
+    MANY_TAPS = 200                 # beside the products of so many taps the copy of a row costs nothing
 cdef double GROUP_SECONDS = 20e-6   # units that one thread takes at a time
 cdef double ROUND_SECONDS = 0.1     # between looks at signals
 cdef double UNIT_MACS = 3e8         # no unit holds up a signal for long
@@ -63,13 +70,15 @@ cdef struct Job:
     int n_batch, n_plane
     Axis[MAX_AXES] batch, plane
     Axis row, col
-    int tile_rows, tile_vectors
+    int tile_rows
     Py_ssize_t n_passes
     const Pass* passes
-    Py_ssize_t span, panel          # outputs along the column axis in one unit: of lines, of tiles
-    Py_ssize_t n_spans, n_bands, n_panels, n_plane_out
-    Py_ssize_t table_rows, pitch    # the tile buffer: rows, bytes from row to row
-    Py_ssize_t outside              # columns of the constant row
+    Py_ssize_t span, strip, panel   # outputs in one unit: of a line; rows and columns
+    Py_ssize_t n_spans, n_strips, n_panels, n_plane_out
+    Py_ssize_t ring_planes, ring_rows, pitch        # the ring, at most: planes, rows of all; bytes from row to row
+    Py_ssize_t pointers             # bytes of the tables of pointers to them
+    Py_ssize_t left, right          # outputs in panels of their own, whose windows leave x
+    bint copies                     # of all rows, even if they lie inside x
 
 ctypedef void (*unit_function)(const Job*, Py_ssize_t, char*) noexcept nogil
 
@@ -157,15 +166,12 @@ cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
 
 # ---- tiles -------------------------------------------------------------------------------------------------------
 
-cdef bint point_at_rows(const Job* job, const Pass* part, const char* x, Py_ssize_t z, Py_ssize_t r, Py_ssize_t n_rows,
-                        const char** lines) noexcept nogil:
-    """lines[p, i] = the input row that tap row i of plane p needs, NULL where it is constant. Is any?"""
-    cdef Py_ssize_t height = job.tile_rows + part.n_rows - 1, p, i, s, tap, out, first, last
-    cdef const char* plane
-    cdef bint constant = False
+cdef void point_at_planes(const Job* job, const Pass* part, const char* x, Py_ssize_t z, const char** planes) noexcept nogil:
+    """planes[p] = the input plane that tap plane p needs for output plane z, NULL where it is constant."""
+    cdef Py_ssize_t p, s, tap, out
     cdef int a
     for p in range(part.n_planes):
-        plane = x
+        planes[p] = x
         tap = part.plane + p
         out = z
         for a in range(job.n_plane - 1, -1, -1):
@@ -174,110 +180,94 @@ cdef bint point_at_rows(const Job* job, const Pass* part, const char* x, Py_ssiz
             out = out // job.plane[a].n_out
             tap = tap // job.plane[a].n_taps
             if s < 0:
-                plane = NULL
+                planes[p] = NULL
                 break
-            plane += s * job.plane[a].x
-        first = r + part.row - job.row.lo
-        last = first + n_rows + part.n_rows - 2     # rows below only feed outputs that are thrown away
-        for i in range(height):
-            s = min(first + i, last)
-            if not 0 <= s < job.row.n_in:
-                s = source(s, job.row.n_in, job.row.boundary)
-            lines[p * height + i] = plane + s * job.row.x if plane != NULL and s >= 0 else NULL
-            constant = constant or lines[p * height + i] == NULL
-    return constant
+            planes[p] += s * job.plane[a].x
 
 
-cdef inline int vectors_for(const Job* job, Py_ssize_t left, Py_ssize_t before, Py_ssize_t inside) noexcept nogil:
-    """Width of the next tile: of the `left` outputs, the first `before` need a copy of x, else `inside` need none."""
-    cdef Py_ssize_t n = left + job.kernels.lanes - 1
-    if before > 0:
-        n = min(n, before + job.kernels.lanes - 1)
-    elif inside >= job.kernels.lanes:
-        n = min(n, inside)
-    return <int>min(job.tile_vectors, n // job.kernels.lanes)
-
-
-cdef inline fc_tile tile_for(const Job* job, int vectors, Py_ssize_t n_rows, Py_ssize_t n_cols) noexcept nogil:
-    cdef const fc_kernels* k = job.kernels
-    cdef const fc_tile* tiles = &k.column[vectors - 1][0] if job.col.n_taps == 1 else &k.tile[vectors - 1][0]
-    if n_rows == n_cols and n_rows < FC_SQUARES and vectors == job.tile_vectors and k.square[n_rows] != NULL:
-        return k.square[n_rows]
+cdef inline fc_tile tile_for(const Job* job, Py_ssize_t n_rows) noexcept nogil:
+    cdef const fc_tile* tiles = &job.kernels.column[0] if job.col.n_taps == 1 else &job.kernels.tile[0]
     return tiles[n_rows] if n_rows < FC_FIXED_HEIGHTS and tiles[n_rows] != NULL else tiles[0]
 
 
 cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
-    """One band of rows across one panel of columns."""
-    cdef const fc_kernels* k = job.kernels
+    """A strip of rows across a panel of columns."""
     cdef int item = job.item
     cdef const Axis* col = &job.col
-    cdef Py_ssize_t r = unit % job.n_bands * job.tile_rows
-    cdef Py_ssize_t first = unit // job.n_bands % job.n_panels * job.panel
-    cdef Py_ssize_t z = unit // (job.n_bands * job.n_panels) % job.n_plane_out
-    cdef Py_ssize_t n_rows = min(job.tile_rows, job.row.n_out - r)
-    cdef Py_ssize_t end = min(col.n_out, first + job.panel)
-    cdef const char** lines = <const char**>scratch                 # column 0 of each input row
-    cdef const void** rows = <const void**>(lines + job.table_rows)  # the same from column `base`
-    cdef const void** copies = rows + job.table_rows
-    cdef char* outside = <char*>(copies + job.table_rows)           # a constant row
-    cdef char* buffer = outside + job.outside * item
-    cdef char* sums = buffer + job.table_rows * job.pitch
-    cdef char* line = sums + job.tile_rows * job.tile_vectors * k.lanes * item
+    cdef const Axis* row = &job.row
+    cdef Py_ssize_t z = unit % job.n_plane_out
+    cdef Py_ssize_t begin = unit // job.n_plane_out % job.n_strips * job.strip
+    cdef Py_ssize_t panel = unit // (job.n_plane_out * job.n_strips) % job.n_panels
+    cdef Py_ssize_t end = min(row.n_out, begin + job.strip)
+    cdef Py_ssize_t first, n, width
+    cdef const char** planes = <const char**>scratch
+    cdef const char** ring = planes + job.ring_planes               # input row i of a plane, continued, in slot i % height
+    cdef const void** rows = <const void**>(ring + job.ring_rows)   # the ring in the order of the kernel's rows
+    cdef char* buffer = scratch + job.pointers
+    cdef char* sums = buffer + job.ring_rows * job.pitch
+    cdef char* line = sums + job.tile_rows * job.panel * item
     cdef const char* x
     cdef const char* w
     cdef char* y
     cdef char* to
     cdef const Pass* part
-    cdef Py_ssize_t p, c, s, i, base, free, width, n, height, left = z
+    cdef Py_ssize_t p, q, band, top, i, s, start, loaded, free, oldest, slot, n_rows, height, left = z
     cdef bint inside, in_place
     cdef fc_tile tile
-    cdef int a, vectors
+    cdef int a
 
-    locate(job, unit // (job.n_bands * job.n_panels * job.n_plane_out), &x, &w, &y)
+    locate(job, unit // (job.n_strips * job.n_panels * job.n_plane_out), &x, &w, &y)
     for a in range(job.n_plane - 1, -1, -1):
         y += left % job.plane[a].n_out * job.plane[a].y
         left = left // job.plane[a].n_out
-    y += r * job.row.y
+    if job.left and panel == 0:
+        first, n = 0, job.left
+    elif job.right and panel == job.n_panels - 1:
+        first, n = col.n_out - job.right, job.right
+    else:
+        first = job.left + (panel - (job.left > 0)) * job.panel
+        n = min(job.panel, col.n_out - job.right - first)
+    width = max(n, job.kernels.lanes)
+    y += first * col.y
     for p in range(job.n_passes):
         part = job.passes + p
-        height = part.n_planes * (job.tile_rows + part.n_rows - 1)
-        if point_at_rows(job, part, x, z, r, n_rows, lines):
-            copy_line(outside, NULL, 0, 0, ZERO, job.constant, 0, job.outside, item)
-        base = max(0, first + part.col - col.lo)
-        for i in range(height):
-            rows[i] = lines[i] + base * item if lines[i] != NULL else outside
-        c = first
-        while c < end:
-            s = c + part.col - col.lo
-            free = col.n_in - s - part.n_cols + 1 if col.x == item and s >= 0 else -1     # outputs that need no copy
-            vectors = vectors_for(job, end - c, -s, free)
-            width = vectors * k.lanes
-            inside = width <= free
-            tile = tile_for(job, vectors, part.n_rows, part.n_cols)
-            n = min(width, end - c)
-            to = y + c * col.y
-            in_place = p == 0 and n == width and n_rows == job.tile_rows and col.y == item and job.row.y % item == 0
-            if inside and in_place:                 # and so are the tiles of this width beside it
-                for i in range(min(free, end - c) // width):
-                    tile(rows, part.n_planes, s - base, w + part.offset, part.n_rows, part.n_cols, to, job.row.y // item)
-                    s += width
-                    c += width
-                    to += width * item
-                continue
-            if not inside:
-                for i in range(height):
-                    copies[i] = buffer + i * job.pitch
-                    copy_line(buffer + i * job.pitch, lines[i], col.n_in, col.x, col.boundary, job.constant,
-                              s, width + part.n_cols - 1, item)
-            tile(rows if inside else copies, part.n_planes, s - base if inside else 0, w + part.offset, part.n_rows,
-                 part.n_cols, to if in_place else sums, job.row.y // item if in_place else width)
+        point_at_planes(job, part, x, z, planes)
+        tile = tile_for(job, part.n_rows)
+        height = job.tile_rows + part.n_rows - 1
+        start = first + part.col - col.lo
+        inside = not job.copies and start >= 0 and start + width + part.n_cols - 1 <= col.n_in
+        loaded = free = oldest = 0
+        for band in range((end - begin + job.tile_rows - 1) // job.tile_rows):
+            top = band * job.tile_rows
+            n_rows = min(job.tile_rows, end - begin - top)
+            while loaded < top + n_rows + part.n_rows - 1:
+                s = source(begin + loaded + part.row - row.lo, row.n_in, row.boundary)
+                for q in range(part.n_planes):
+                    slot = q * height + free
+                    if inside and s >= 0 and planes[q] != NULL:
+                        ring[slot] = planes[q] + s * row.x + start * item
+                        continue
+                    ring[slot] = buffer + slot * job.pitch
+                    copy_line(buffer + slot * job.pitch, planes[q] + s * row.x if s >= 0 and planes[q] != NULL else NULL,
+                              col.n_in, col.x, col.boundary, job.constant, start, n + part.n_cols - 1, item)
+                loaded += 1
+                free = free + 1 if free + 1 < height else 0
+            for q in range(part.n_planes):
+                memcpy(rows + q * height, ring + q * height + oldest, (height - oldest) * sizeof(void*))
+                memcpy(rows + q * height + height - oldest, ring + q * height, oldest * sizeof(void*))
+                for i in range(n_rows + part.n_rows - 1, height):    # these only feed outputs that are thrown away
+                    rows[q * height + i] = rows[q * height]
+            oldest += job.tile_rows - (height if oldest + job.tile_rows >= height else 0)
+            to = y + (begin + top) * row.y
+            in_place = p == 0 and n == width and n_rows == job.tile_rows and col.y == item and row.y % item == 0
+            tile(rows, part.n_planes, w + part.offset, part.n_rows, part.n_cols, to if in_place else sums,
+                 row.y // item if in_place else job.panel, width)
             if not in_place:
                 for i in range(n_rows):
                     if p == 0:
-                        copy_strided(to + i * job.row.y, col.y, sums + i * width * item, item, n, item)
+                        copy_strided(to + i * row.y, col.y, sums + i * job.panel * item, item, n, item)
                     else:
-                        add_strided(job, sums + i * width * item, to + i * job.row.y, n, line)
-            c += n
+                        add_strided(job, sums + i * job.panel * item, to + i * row.y, n, line)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -357,7 +347,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
     cdef bint any_convolved = False
     cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
     cdef cnp.ndarray packed
-    cdef Py_ssize_t n_units, n_lines = 1, stride, macs = 1, unit_outputs, tile_cols
+    cdef Py_ssize_t n_units, n_lines = 1, stride, macs = 1, unit_outputs
     cdef Py_ssize_t[:, ::1] passes
     cdef const fc_kernels* k = kernels_of(DTYPES[x.dtype])
 
@@ -409,9 +399,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
         job.row = axis_of(x, w, y, row, lo, boundary, n_batch, True)
         macs *= job.row.n_taps
 
-    job.tile_rows, job.tile_vectors = k.tile_rows, k.tile_vectors
-    if job.col.n_taps == 1:
-        job.tile_rows, job.tile_vectors = k.column_rows, k.column_vectors
+    job.tile_rows = k.column_rows if job.col.n_taps == 1 else k.tile_rows
 
     # The kernels, packed: [batch..., planes..., row, column], shared axes once, each pass contiguous.
     shared = tuple([slice(0, 1) if not convolved[i] and w.strides[i] == 0 else slice(None) for i in range(nd)])
@@ -435,19 +423,11 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
         run(&job, line_unit, n_lines * job.n_spans, unit_seconds(k, macs, unit_outputs),
             (2 * job.span + min(<Py_ssize_t>TAPS, job.col.n_taps)) * item, workers, tick)
     else:
-        tile_cols = job.tile_vectors * k.lanes
-        job.panel = max(4 * tile_cols, <Py_ssize_t>(PANEL_BYTES // (job.table_rows * item)))
-        job.panel = max(tile_cols, min(job.panel, <Py_ssize_t>(UNIT_MACS / (<double>macs * job.tile_rows))))
-        job.n_panels = (job.col.n_out + job.panel - 1) // job.panel
-        job.panel = ((job.col.n_out + job.n_panels - 1) // job.n_panels + tile_cols - 1) // tile_cols * tile_cols
-        job.n_panels = (job.col.n_out + job.panel - 1) // job.panel
-        job.n_bands = (job.row.n_out + job.tile_rows - 1) // job.tile_rows
-        job.outside += job.panel
-        unit_outputs = min(job.panel, job.col.n_out) * job.tile_rows
-        run(&job, tile_unit, n_lines * job.n_plane_out * job.n_panels * job.n_bands,
+        _tiles(&job, macs)
+        unit_outputs = min(job.panel, job.col.n_out) * min(job.strip, job.row.n_out)
+        run(&job, tile_unit, n_lines * job.n_plane_out * job.n_panels * job.n_strips,
             unit_seconds(k, macs, unit_outputs),
-            3 * job.table_rows * sizeof(void*) + job.table_rows * job.pitch
-            + (job.outside + (job.tile_rows + 1) * tile_cols) * item, workers, tick)
+            job.pointers + job.ring_rows * job.pitch + (job.tile_rows + 1) * job.panel * item, workers, tick)
 
 
 cdef double unit_seconds(const fc_kernels* k, Py_ssize_t macs, Py_ssize_t outputs) noexcept:
@@ -455,24 +435,56 @@ cdef double unit_seconds(const fc_kernels* k, Py_ssize_t macs, Py_ssize_t output
     return outputs * (<double>macs / (3e9 * k.lanes) + 0.25e-9) + 20e-9
 
 
+cdef void _tiles(Job* job, Py_ssize_t macs) noexcept:
+    """How large a unit of tiles is: strips and panels, and the pitch of the ring."""
+    cdef const Axis* col = &job.col
+    cdef Py_ssize_t lanes = job.kernels.lanes, whole = TILE_LANES * lanes, taps = min(col.n_taps, <Py_ssize_t>TILE_COLUMNS)
+    cdef Py_ssize_t panel = PANEL_BYTES // (job.ring_rows * job.item) - taps, lines, middle, spread = L1_WAY
+    while job.row.x % spread:
+        spread //= 2
+    job.left = (max(0, col.lo) + lanes - 1) // lanes * lanes
+    job.right = (max(0, col.n_out + col.n_taps - 1 - col.lo - col.n_in) + lanes - 1) // lanes * lanes
+    middle = col.n_out - job.left - job.right
+    job.copies = col.x != job.item or macs >= MANY_TAPS or job.ring_rows * spread > L1_ROWS * L1_WAY \
+        or middle < 4 * (job.left + job.right)
+    if job.copies:
+        job.left = job.right = 0
+        middle = col.n_out
+    if panel < max(4 * whole, 8 * taps) if col.n_taps > 1 and job.copies else job.ring_rows < MANY_ROWS:
+        panel = PANEL_BYTES_2 // (job.ring_rows * job.item) - taps
+    panel = max(whole, job.left, job.right, min(panel, <Py_ssize_t>(UNIT_MACS / (<double>macs * job.tile_rows))))
+    job.n_panels = (middle + panel - 1) // panel
+    job.panel = ((middle + job.n_panels - 1) // job.n_panels + whole - 1) // whole * whole
+    job.panel = max(job.panel, job.left, job.right)
+    job.n_panels = (middle + job.panel - 1) // job.panel + (job.left > 0) + (job.right > 0)
+    job.strip = max(64, 4 * job.row.n_taps)
+    if job.n_plane:                                      # few enough to stay in L2 for the next output plane
+        job.strip = min(job.strip, PANEL_BYTES_2 // (job.ring_planes * job.panel * job.item) - job.row.n_taps)
+    job.strip //= job.tile_rows
+    job.strip = max(1, min(job.strip, <Py_ssize_t>(UNIT_MACS / (<double>macs * job.tile_rows * job.panel)))) * job.tile_rows
+    job.n_strips = (job.row.n_out + job.strip - 1) // job.strip
+    lines = ((job.panel + taps - 1) * job.item + 63) // 64
+    job.pitch = 64 * (lines + 1 - lines % 2)             # an odd number of cache lines: rows spread over all sets
+    job.pointers = ((job.ring_planes + 2 * job.ring_rows) * sizeof(void*) + 63) // 64 * 64
+
+
 cdef list _passes(Job* job, Py_ssize_t n_taps, bint tiles):
     """The kernel cut so that what one pass needs of x fits the scratch: rows of (the fields of Pass)."""
     cdef Py_ssize_t planes, rows = 1, cols = job.col.n_taps, p, i, j, np_, ni, nj, offset = 0, fit
-    cdef Py_ssize_t tile_rows = job.tile_rows, tile_cols = job.tile_vectors * job.kernels.lanes, all_rows = 1
+    cdef Py_ssize_t width = TILE_LANES * job.kernels.lanes, all_rows = 1
     if not tiles:
         planes = 1
         cols = min(cols, <Py_ssize_t>TAPS)
     else:
         all_rows = rows = job.row.n_taps
         planes = n_taps // (rows * cols)
-        if planes * (tile_rows + rows - 1) * (tile_cols + cols - 1) * job.item > TILE_BYTES or cols > TILE_COLUMNS:
+        if planes * (job.tile_rows + rows - 1) * (width + cols - 1) * job.item > RING_BYTES or cols > TILE_COLUMNS:
             cols = min(cols, <Py_ssize_t>TILE_COLUMNS)
-            fit = TILE_BYTES // ((tile_cols + cols - 1) * job.item)
-            rows = min(rows, max(1, fit - tile_rows + 1))
-            planes = min(planes, max(1, fit // (tile_rows + rows - 1)))
-        job.table_rows = (planes * (tile_rows + rows - 1) + 1) // 2 * 2      # even: what follows keeps its alignment
-        job.outside = tile_cols + cols - 1                                   # and a panel
-        job.pitch = (tile_cols + cols - 1) * job.item
+            fit = RING_BYTES // ((width + cols - 1) * job.item)
+            rows = min(rows, max(1, fit - job.tile_rows + 1))
+            planes = min(planes, max(1, fit // (job.tile_rows + rows - 1)))
+        job.ring_planes = planes
+        job.ring_rows = planes * (job.tile_rows + rows - 1)
     result = []
     for p in range(0, n_taps // (all_rows * job.col.n_taps), planes):
         np_ = min(planes, n_taps // (all_rows * job.col.n_taps) - p)

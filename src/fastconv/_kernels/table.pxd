@@ -12,24 +12,19 @@ cdef extern from "table.h" nogil:
         FC_I64
         FC_N_DTYPES
         FC_FIXED_HEIGHTS
-        FC_TILE_VECTORS
-        FC_SQUARES
     ctypedef void (*fc_corr1d)(const void* x, const void* h, void* y, Py_ssize_t n_out, Py_ssize_t n_taps) noexcept nogil
-    ctypedef void (*fc_tile)(const void* const* rows, Py_ssize_t n_planes, Py_ssize_t col, const void* w,
-                             Py_ssize_t kh, Py_ssize_t kw, void* y, Py_ssize_t ldy) noexcept nogil
+    ctypedef void (*fc_tile)(const void* const* rows, Py_ssize_t n_planes, const void* w, Py_ssize_t kh,
+                             Py_ssize_t kw, void* y, Py_ssize_t ldy, Py_ssize_t n) noexcept nogil
     ctypedef void (*fc_add)(const void* x, void* y, Py_ssize_t n) noexcept nogil
     ctypedef struct fc_kernels:
         int lanes
         int few_taps
         int block
         int tile_rows
-        int tile_vectors
         int column_rows
-        int column_vectors
         fc_corr1d corr1d
-        fc_tile[FC_TILE_VECTORS][FC_FIXED_HEIGHTS] tile
-        fc_tile[FC_TILE_VECTORS][FC_FIXED_HEIGHTS] column
-        fc_tile[FC_SQUARES] square
+        fc_tile[FC_FIXED_HEIGHTS] tile
+        fc_tile[FC_FIXED_HEIGHTS] column
         fc_add add
     ctypedef struct fc_kernel_table:
         const char* isa
