@@ -8,6 +8,7 @@ import reference as ref
 import scipy.signal
 
 import fastconv as fc
+from fastconv import _blocks
 
 NAMES = ("convolve", "correlate")
 SHAPES = [
@@ -192,3 +193,21 @@ def test_thirty_dimensions():
     np.testing.assert_array_equal(
         fc.convolve(a, np.array([1.0, 1.0]), "valid", axes=-1), a[..., 1:] + a[..., :-1]
     )
+
+
+@pytest.mark.parametrize("dtype", ["?", "h", "e", "d", ">d", "g", "O"])
+@pytest.mark.parametrize("boundary", ["zero", "constant", "wrap"])
+def test_as_many_dimensions_as_numpy_has(rng, dtype, boundary, monkeypatch):
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 1000)
+    a, v = ref.small_integers(rng, (8, 300), dtype), ref.small_integers(rng, (3, 5), dtype)
+    y = fc.convolve(a, v, boundary=boundary)
+    deep = fc.convolve(a.reshape(8, *(1,) * 62, 300), v.reshape(3, *(1,) * 62, 5), boundary=boundary)
+    np.testing.assert_array_equal(deep.reshape(y.shape), y)
+
+
+def test_complex_long_doubles_have_fewer_dimensions(rng):
+    a, v = ref.small_integers(rng, (8, 9), "G"), ref.small_integers(rng, (3, 5), "G")
+    y = fc.convolve(a.reshape(8, *(1,) * 60, 9), v.reshape(3, *(1,) * 60, 5))
+    np.testing.assert_array_equal(y.squeeze(), fc.convolve(a, v))
+    with pytest.raises(ValueError, match=r"at most 62 dimensions .* got 63"):
+        fc.convolve(a.reshape(8, *(1,) * 61, 9), v.reshape(3, *(1,) * 61, 5))

@@ -17,6 +17,7 @@ import numpy as np
 from fastconv import _direct
 from fastconv._problem import BOUNDARIES, ZERO, Array, Tick
 
+Window = Sequence[slice | Array]  # by axis: a slice, or the indices (-1: outside)
 BLOCK_BYTES = 1 << 20
 CONSTANT = BOUNDARIES["constant"]
 REFLECT = BOUNDARIES["reflect"]
@@ -76,12 +77,20 @@ def sources(index: Array, n: int, code: int) -> Array:
     return index % n
 
 
-def set_outside(x: Array, indices: Sequence[Array], cval: Any) -> None:
-    """Put `cval` wherever x, gathered at the open mesh of `indices`, has an index -1."""
-    for axis, index in enumerate(indices):
-        outside = index < 0
-        if outside.any():
-            x[(slice(None),) * axis + (outside,)] = cval
+def gather(x: Array, window: Window) -> Array:
+    """x at the window; a copy if that holds indices."""
+    x = x[tuple(part if isinstance(part, slice) else slice(None) for part in window)]
+    for axis, part in enumerate(window):
+        if not isinstance(part, slice):
+            x = x.take(part, axis)
+    return x
+
+
+def set_outside(x: Array, window: Window, cval: Any) -> None:
+    """Put `cval` wherever x, gathered at the window, has an index -1."""
+    for axis, part in enumerate(window):
+        if not isinstance(part, slice) and part.min(initial=0) < 0:
+            x[(slice(None),) * axis + (part < 0,)] = cval
 
 
 def _cast(x: Array, dtype: np.dtype[Any]) -> Array:
@@ -228,11 +237,8 @@ def _rows(x: Array, box: Sequence[slice]) -> tuple[slice, ...]:
     return tuple(slice(0, 1) if size == 1 else rows for size, rows in zip(x.shape, box))
 
 
-def _cut(x: Array, window: Sequence[slice | Array], dtype: np.dtype[Any], cval: Any) -> Array:
+def _cut(x: Array, window: Window, dtype: np.dtype[Any], cval: Any) -> Array:
     """x at the window, cast."""
-    if all(isinstance(source, slice) for source in window):
-        return _cast(x[tuple(window)], dtype)
-    indices = [np.arange(s.start, s.stop) if isinstance(s, slice) else s for s in window]
-    block = _cast(x[np.ix_(*indices)], dtype)
-    set_outside(block, indices, cval)
+    block = _cast(gather(x, window), dtype)
+    set_outside(block, window, cval)
     return block

@@ -97,16 +97,16 @@ def _objects(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers:
     y.fill(_NoTerm())
     n_batch = len(problem.batch)
     every = (slice(None),) * n_batch
-    rows = [np.arange(size) for size in x.shape[:n_batch]]
     axes = list(zip(problem.n, problem.n_out, problem.lo, problem.boundary))
     for i, tap in enumerate(np.ndindex(problem.m)):
-        outputs, indices = every, rows
+        outputs = every
+        window: tuple[slice | Array, ...] = every
         for t, (n, n_out, lo, code) in zip(tap, axes):
             here = slice(max(lo - t, 0), max(min(n + lo - t, n_out), 0)) if code == ZERO else slice(0, n_out)
             outputs += (here,)
-            indices = [*indices, _blocks.sources(np.arange(here.start, here.stop) + (t - lo), n, code)]
-        terms = x[np.ix_(*indices)]
-        _blocks.set_outside(terms, indices, cval)
+            window += (_blocks.sources(np.arange(here.start, here.stop) + (t - lo), n, code),)
+        terms = _blocks.gather(x, window)
+        _blocks.set_outside(terms, window, cval)
         y[outputs] += terms * w[every + tuple(slice(t, t + 1) for t in tap)]
         if tick is not None:
             tick((i + 1) / w.size)

@@ -64,6 +64,8 @@ def problem(
     """The problem that checked arguments pose; `order`: a's axes from the widest stride to the narrowest."""
     dtype = _check.result_dtype(a_dtype, v_dtype)
     v_axis = _match_axes(len(a_shape), len(v_shape), axes)
+    if dtype.char == "G" and len(a_shape) > 62:  # the parts of these become two axes more
+        raise ValueError(f"a must have at most 62 dimensions for a result of {dtype}, got {len(a_shape)}")
     conv = [k for k in order if k in v_axis]
     batch = [k for k in order if k not in v_axis]
     v_new = len(batch) if len(v_shape) < len(a_shape) else 0
