@@ -1,4 +1,4 @@
-"""Results do not depend on how the output is cut: into blocks to cast, or slabs that replace the input."""
+"""Results do not depend on how the work is cut: blocks to cast, slabs in place, parts of many kernels."""
 
 import itertools
 
@@ -25,6 +25,7 @@ CASES = [
 def small_parts(request, monkeypatch):
     monkeypatch.setattr(_blocks, "BLOCK_BYTES", request.param)
     monkeypatch.setattr(_methods, "SLAB_BYTES", request.param)
+    monkeypatch.setattr(_methods, "KERNEL_BYTES", request.param)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,6 +50,22 @@ def test_slabs(rng, name, boundary, dtype):
         out = a.copy()
         getattr(fc, name)(out, v, "same", axes=axes, boundary=boundary, out=out)
         ref.check(out, name, a, v, "same", axes=axes, boundary=boundary, equal=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", "fFGO")
+def test_many_kernels(rng, name, dtype):
+    for shape, taps in [
+        ((60, 30), (60, 9)),
+        ((1, 7, 30), (9, 7, 3)),
+        ((9, 7, 30), (9, 1, 3)),
+        ((5, 20), (5, 31)),
+    ]:
+        a, v = ref.small_integers(rng, shape, dtype), ref.small_integers(rng, taps, dtype)
+        if dtype in "fF":
+            v[..., 4:, 1] = np.nan
+        for mode in ref.MODES:
+            ref.check(getattr(fc, name)(a, v, mode, axes=-1), name, a, v, mode, axes=-1, equal=True)
 
 
 def test_slabs_with_an_infinite_tap(rng):

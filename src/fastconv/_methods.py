@@ -16,6 +16,7 @@ from fastconv._problem import BOUNDARIES, ZERO, Array, Problem, Tick
 
 WRAP = BOUNDARIES["wrap"]
 SLAB_BYTES = 1 << 20
+KERNEL_BYTES = 1 << 23
 
 
 class Method(NamedTuple):
@@ -36,15 +37,27 @@ def choose(problem: Problem, name: str) -> Method:
 
 
 def _direct(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick) -> None:
-    """The sum as it is written, by the compiled driver."""
+    """The sum as it is written, by the compiled driver.
+
+    It copies its kernels first; where there are many, it gets a part of them at a time.
+    """
     from fastconv import _blocks
 
+    n_batch = len(problem.batch)
+    if w.nbytes > KERNEL_BYTES and n_batch and (size := max(w.shape[:n_batch])) > 1:
+        axis = w.shape.index(size)
+        step = max(1, size * KERNEL_BYTES // w.nbytes)
+        for start in range(0, size, step):
+            rows = (slice(None),) * axis + (slice(start, start + step),)
+            part = x if x.shape[axis] == 1 else x[rows]
+            part_tick = _within(tick, start / size, min(start + step, size) / size)
+            _direct(problem, part, w[rows], y[rows], cval, workers, part_tick)
+        return
     if problem.conjugate_w:
         w = np.conjugate(w)
     if problem.overhang and w.dtype.kind in "fc" and np.count_nonzero(np.isfinite(w)) < w.size:
         _direct_not_finite(problem, x, w, y, cval, workers, tick)
     else:
-        n_batch = len(problem.batch)
         _blocks.correlate(x, w, y, n_batch, problem.lo, problem.boundary, cval, workers, tick)
     if problem.conjugate_y:
         np.conjugate(y, out=y)
@@ -77,9 +90,13 @@ def _direct_not_finite(
         part = y[(slice(None),) * n_batch + tuple(slice(*edge) for edge in box)]
         box_lo = tuple(lo - first for lo, (first, _) in zip(problem.lo, box))
         inside = np.where(bad & outside, w.dtype.type(0), w)
-        _blocks.correlate(x, inside, part, n_batch, box_lo, problem.boundary, cval, workers, None)
-        if tick is not None:
-            tick((i + 1) / len(boxes))
+        part_tick = _within(tick, i / len(boxes), (i + 1) / len(boxes))
+        _blocks.correlate(x, inside, part, n_batch, box_lo, problem.boundary, cval, workers, part_tick)
+
+
+def _within(tick: Tick, first: float, last: float) -> Tick:
+    """The tick of a part of the work: from the fraction `first` to `last`."""
+    return None if tick is None else lambda done: tick(first + done * (last - first))
 
 
 class _NoTerm:
@@ -137,13 +154,14 @@ def run_in_place(
         size = min(thickness, n - start)
         here = rows(start, start + size)
         slab, target = buffer[rows(0, size)], y[here]
+        part_tick = _within(tick, start / n, (start + size) / n)
         if k < 0:
             part = problem._replace(batch=slab.shape[:n_batch])
-            method.run(part, x[here], w if w.shape[axis] == 1 else w[here], slab, cval, workers, None)
+            method.run(part, x[here], w if w.shape[axis] == 1 else w[here], slab, cval, workers, part_tick)
         else:
             lo = (*problem.lo[:k], problem.lo[k] - start, *problem.lo[k + 1 :])
             part = problem._replace(n_out=slab.shape[n_batch:], lo=lo)
-            method.run(part, x, w, slab, cval, workers, None)
+            method.run(part, x, w, slab, cval, workers, part_tick)
         for place, values in tail:
             np.copyto(place, values)
         first = min(halo, size) if wraps and start == 0 else 0
@@ -152,8 +170,6 @@ def run_in_place(
         tail = [(target[rows(last, size)], slab[rows(last, size)].copy())]
         if first:
             head = [(target[rows(0, first)], slab[rows(0, first)].copy())]
-        if tick is not None:
-            tick((start + size) / n)
     for place, values in tail + head:
         np.copyto(place, values)
 
