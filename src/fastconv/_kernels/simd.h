@@ -1,6 +1,6 @@
 /* Vector types and the few operations the kernels need, one set of names for every compiler and ISA.
 
-   For each kernel dtype D (f32 f64 ld c64 c128 i16 i32 i64):
+   For each kernel dtype D (f32 f64 ld c64 c128 i16 i32 i64 i64n):
      e_D            one element in memory               D_LANES       elements in one vector
      v_D            one vector                          D_load, D_store   unaligned
      D_wa, D_wb     one tap, broadcast                  D_maca, D_macb    acc + tap * x
@@ -10,10 +10,12 @@
      complex: a = sum re(w) x, b = sum im(w) x on interleaved x;  y = a + i b
      i64:     a = sum lo(w) lo(x) (64-bit products), b = the two cross products, each modulo 2^32, side by side;
               y = a + 2^32 (b_lo + b_hi), modulo 2^64: two multiplications where a 64-bit one costs six
+     i64n:    i64 whose values fit in 32 bits, signed: one 32 x 32 -> 64 bit product
    Integers are unsigned here: they wrap without undefined behaviour and have the bits of the signed ones.
    Without GNU vector extensions (or with FC_FORCE_SCALAR) a vector is one element. */
 #ifndef FASTCONV_SIMD_H
 #define FASTCONV_SIMD_H
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #if defined(__x86_64__)
@@ -74,7 +76,7 @@ typedef double e_f64;
 typedef long double e_ld;
 typedef uint16_t e_i16;
 typedef uint32_t e_i32;
-typedef uint64_t e_i64;
+typedef uint64_t e_i64, e_i64n;
 typedef struct { float re, im; } e_c64;
 typedef struct { double re, im; } e_c128;
 
@@ -90,6 +92,13 @@ typedef struct { double re, im; } e_c128;
     FC_INLINE v_##D D##_maca(v_##D acc, v_##D w, v_##D x) { return (v_##D)(acc + (wide)w * (wide)x); }
 
 FC_SCALAR(ld, long double)
+
+/* Do n values all fit in 32 bits, signed? */
+FC_INLINE int i64_narrow(const e_i64 *x, ptrdiff_t n) {
+    uint64_t wide = 0;
+    for (ptrdiff_t i = 0; i < n; i++) wide |= (x[i] + 0x80000000u) >> 32;
+    return wide == 0;
+}
 
 #if FC_VECTOR_BYTES
 
@@ -158,6 +167,20 @@ FC_INLINE v_i64 i64_macb(v_i64 acc, v_i64 w, v_i64 x) {
 }
 FC_INLINE v_i64 i64_join(v_i64 a, v_i64 b) { return a + (b << 32) + (b & ~(uint64_t)0xffffffffu); }
 
+FC_VECTOR(i64n, uint64_t, FC_VECTOR_BYTES / 8)
+FC_INLINE v_i64n i64n_wa(const e_i64n *p) { return i64n_splat(*p); }
+FC_INLINE v_i64n i64n_maca(v_i64n acc, v_i64n w, v_i64n x) {
+#if FC_VECTOR_BYTES == 64 && defined(__AVX512F__)
+    return acc + (v_i64n)_mm512_mul_epi32((__m512i)w, (__m512i)x);
+#elif FC_VECTOR_BYTES == 32 && defined(__AVX2__)
+    return acc + (v_i64n)_mm256_mul_epi32((__m256i)w, (__m256i)x);
+#elif FC_VECTOR_BYTES == 16 && defined(__SSE4_1__)
+    return acc + (v_i64n)_mm_mul_epi32((__m128i)w, (__m128i)x);
+#else
+    return acc + w * x;
+#endif
+}
+
 #ifdef fc_between
 #  define FC_BETWEEN(D, lo, hi, r) ((v_##D)fc_between(lo, hi, (r) * (int)sizeof(e_##D)))
 #else
@@ -171,6 +194,7 @@ FC_INLINE v_i64 i64_join(v_i64 a, v_i64 b) { return a + (b << 32) + (b & ~(uint6
 #define i16_between(lo, hi, r) FC_BETWEEN(i16, lo, hi, r)
 #define i32_between(lo, hi, r) FC_BETWEEN(i32, lo, hi, r)
 #define i64_between(lo, hi, r) FC_BETWEEN(i64, lo, hi, r)
+#define i64n_between(lo, hi, r) FC_BETWEEN(i64n, lo, hi, r)
 
 #else /* one element a vector */
 
@@ -179,6 +203,7 @@ FC_SCALAR(f64, double)
 FC_SCALAR(i16, uint32_t)
 FC_SCALAR(i32, uint32_t)
 FC_SCALAR(i64, uint64_t)
+FC_SCALAR(i64n, uint64_t)
 FC_INLINE v_i64 i64_wb(const e_i64 *p) { (void)p; return 0; }
 FC_INLINE v_i64 i64_macb(v_i64 acc, v_i64 w, v_i64 x) { (void)w; (void)x; return acc; }
 FC_INLINE v_i64 i64_join(v_i64 a, v_i64 b) { (void)b; return a; }

@@ -15,7 +15,7 @@
 
 #define FC_KERNEL_TABLE "fastconv._kernels.table.v1"
 
-enum { FC_F32, FC_F64, FC_LD, FC_C64, FC_C128, FC_I16, FC_I32, FC_I64, FC_N_DTYPES };
+enum { FC_F32, FC_F64, FC_LD, FC_C64, FC_C128, FC_I16, FC_I32, FC_I64, FC_I64N, FC_N_DTYPES };
 enum { FC_FIXED_HEIGHTS = 8 };
 
 typedef void (*fc_corr1d)(const void *x, const void *h, void *y, ptrdiff_t n_out, ptrdiff_t n_taps);
