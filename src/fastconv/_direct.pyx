@@ -22,7 +22,7 @@ import numpy as np
 
 from fastconv import _kernels
 
-from fastconv._boundary cimport ZERO, copy_line, copy_strided, source
+from fastconv._boundary cimport CONSTANT, ZERO, copy_line, copy_strided, source
 from fastconv._kernels.table cimport (
     FC_C64, FC_C128, FC_F32, FC_F64, FC_FIXED_HEIGHTS, FC_I16, FC_I32, FC_I64, FC_KERNEL_TABLE, FC_LD,
     fc_kernel_table, fc_kernels, fc_tile,
@@ -34,6 +34,7 @@ cnp.import_array()
 cdef enum:
     MAX_AXES = 64                   # NumPy's
     SPAN = 8192                     # outputs of a line in one unit
+    SHORT = 32                      # vectors in a line that is not worth a search for what needs no copy
     TAPS = 2048                     # taps of a line in one pass: they and the span's input stay in L1 and L2
     TILE_COLUMNS = 512              # kernel columns in one pass
     TILE_LANES = 12                 # panels are whole tiles of 2, 3 and 4 vectors
@@ -75,6 +76,7 @@ cdef struct Job:
     const Pass* passes
     Py_ssize_t span, strip, panel   # outputs in one unit: of a line; rows and columns
     Py_ssize_t n_spans, n_strips, n_panels, n_plane_out
+    Py_ssize_t lines, n_groups      # short lines in one unit; such groups along the last batch axis
     Py_ssize_t ring_planes, ring_rows, pitch        # the ring, at most: planes, rows of all; bytes from row to row
     Py_ssize_t pointers             # bytes of the tables of pointers to them
     Py_ssize_t left, right          # outputs in panels of their own, whose windows leave x
@@ -106,7 +108,7 @@ cdef void corr_line(const fc_kernels* kernels, int item, const char* x, const Ax
             right = max(left, right)
         if right < n:
             right = max(left, min(right, n - block))
-        if right - left < n and right - left < 16 * kernels.lanes:
+        if right - left < n and right - left < SHORT * kernels.lanes:
             left = right = n
     if left > 0:
         copy_line(line, x, axis.n_in, axis.x, axis.boundary, constant, start, left + n_taps - 1, item)
@@ -143,17 +145,12 @@ cdef inline void locate(const Job* job, Py_ssize_t index, const char** x, const 
         y[0] += i * job.batch[a].y
 
 
-cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
-    """`span` outputs of one line."""
-    cdef Py_ssize_t first = unit % job.n_spans * job.span, p
-    cdef Py_ssize_t n = min(job.span, job.col.n_out - first)
-    cdef const char* x
-    cdef const char* w
-    cdef char* y
+cdef inline void line_part(const Job* job, const char* x, const char* w, char* y, Py_ssize_t first, Py_ssize_t n,
+                           char* scratch) noexcept nogil:
+    """n outputs of one line, from number `first` on; y is the place of that one."""
+    cdef Py_ssize_t p
     cdef char* line = scratch + job.span * job.item
     cdef bint in_place
-    locate(job, unit // job.n_spans, &x, &w, &y)
-    y += first * job.col.y
     for p in range(job.n_passes):
         in_place = p == 0 and job.col.y == job.item
         corr_line(job.kernels, job.item, x, &job.col, job.constant, first - job.col.lo + job.passes[p].col,
@@ -162,6 +159,52 @@ cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
             add_strided(job, scratch, y, n, line)
         elif not in_place:
             copy_strided(y, job.col.y, scratch, job.item, n, job.item)
+
+
+cdef void same_halo(const Job* job, const char* x, const char* w, char* y, Py_ssize_t count, char* lines) noexcept nogil:
+    """`count` whole short lines, copied to where a constant surrounds them already.
+
+    Some are copied before the first is read: vectors that span two recent stores wait for these to reach the cache.
+    """
+    cdef const Axis* col = &job.col
+    cdef const Axis* side = &job.batch[job.n_batch - 1]
+    cdef Py_ssize_t length = col.n_out + col.n_taps - 1, first = max(0, -col.lo), at = max(0, col.lo), i = 0, j
+    cdef Py_ssize_t inside = max(0, min(length - at, col.n_in - first)) * job.item, pitch = length * job.item
+    cdef Py_ssize_t ahead = max(1, min(count, min(<Py_ssize_t>8, 2 * job.span // length)))
+    for j in range(ahead):
+        copy_line(lines + j * pitch, x, col.n_in, col.x, col.boundary, job.constant, -col.lo, length, job.item)
+    while i < count:
+        ahead = min(ahead, count - i)
+        for j in range(ahead):
+            if inside > 0:
+                memcpy(lines + j * pitch + at * job.item, x + (i + j) * side.x + first * job.item, inside)
+        for j in range(ahead):
+            job.kernels.corr1d(lines + j * pitch, w + (i + j) * side.w, y + (i + j) * side.y, col.n_out, col.n_taps)
+        i += ahead
+
+
+cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
+    """`span` outputs of one line, or up to `lines` whole lines side by side."""
+    cdef Py_ssize_t first = unit % job.n_spans * job.span, group = unit // job.n_spans, count = 1, i
+    cdef Py_ssize_t n = min(job.span, job.col.n_out - first)
+    cdef const Axis* side = &job.batch[job.n_batch - 1]
+    cdef const char* x
+    cdef const char* w
+    cdef char* y
+    if job.lines > 1:
+        i = group % job.n_groups * job.lines
+        count = min(job.lines, side.n_out - i)
+        group = group // job.n_groups * side.n_out + i
+    locate(job, group, &x, &w, &y)
+    if count > 1 and job.n_passes == 1 and job.col.boundary <= CONSTANT and job.col.x == job.item == job.col.y:
+        same_halo(job, x, w, y, count, scratch)
+        return
+    for i in range(count):
+        line_part(job, x, w, y + first * job.col.y, first, n, scratch)
+        if i + 1 < count:
+            x += side.x
+            w += side.w
+            y += side.y
 
 
 # ---- tiles -------------------------------------------------------------------------------------------------------
@@ -347,7 +390,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
     cdef bint any_convolved = False
     cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
     cdef cnp.ndarray packed
-    cdef Py_ssize_t n_units, n_lines = 1, stride, macs = 1, unit_outputs
+    cdef Py_ssize_t n_units, n_lines = 1, size, stride, macs = 1, unit_outputs
     cdef Py_ssize_t[:, ::1] passes
     cdef const fc_kernels* k = kernels_of(DTYPES[x.dtype])
 
@@ -419,7 +462,13 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
     if row < 0:
         job.span = max(8 * k.lanes, min(<Py_ssize_t>SPAN, <Py_ssize_t>(UNIT_MACS / macs)))
         job.n_spans = (job.col.n_out + job.span - 1) // job.span
-        unit_outputs = min(job.span, job.col.n_out)
+        job.lines = job.n_groups = 1
+        if job.n_batch > 0:
+            size = job.batch[job.n_batch - 1].n_out
+            job.lines = min(size, max(1, job.span // job.col.n_out) if job.col.n_out <= SHORT * k.lanes else 1)
+            job.n_groups = (size + job.lines - 1) // job.lines
+            n_lines = n_lines // size * job.n_groups
+        unit_outputs = min(job.span, job.col.n_out) * job.lines
         run(&job, line_unit, n_lines * job.n_spans, unit_seconds(k, macs, unit_outputs),
             (2 * job.span + min(<Py_ssize_t>TAPS, job.col.n_taps)) * item, workers, tick)
     else:
