@@ -58,7 +58,14 @@ cdef void reverse(const char* h, Py_ssize_t n, char* to, int item) noexcept nogi
             (<long long*>to)[i] = (<const long long*>h)[n - 1 - i]
 
 
-cdef object short_path(a, v, mode, bint reversed_taps):
+cdef inline bint apart(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Do two contiguous arrays share no memory?"""
+    cdef const char* start = <const char*>cnp.PyArray_DATA(a)
+    cdef const char* other = <const char*>cnp.PyArray_DATA(b)
+    return start + cnp.PyArray_NBYTES(a) <= other or other + cnp.PyArray_NBYTES(b) <= start
+
+
+cdef object short_path(a, v, mode, out, bint reversed_taps):
     """The result, or None if the call is not a small plain one."""
     cdef cnp.ndarray x, h, y
     cdef Axis axis
@@ -95,6 +102,14 @@ cdef object short_path(a, v, mode, bint reversed_taps):
     if mode != "valid" and not finite(taps, m, code):
         return None                 # the zeros outside must not meet such taps
 
+    if out is not None:
+        if not cnp.PyArray_CheckExact(out):
+            return None
+        y = out
+        if cnp.PyArray_TYPE(y) != cnp.PyArray_TYPE(x) or cnp.PyArray_NDIM(y) != 1 or cnp.PyArray_DIM(y, 0) != n_out \
+                or not cnp.PyArray_ISCARRAY(y) or not apart(x, y) or not apart(h, y):
+            return None
+
     item = <int>cnp.PyArray_ITEMSIZE(x)
     kernels = kernels_of(code)
     elements = m + (m if m > kernels.lanes else kernels.lanes) + m
@@ -104,7 +119,7 @@ cdef object short_path(a, v, mode, bint reversed_taps):
             raise MemoryError()
     shape = n_out
     try:
-        y = cnp.PyArray_EMPTY(1, &shape, cnp.PyArray_TYPE(x), 0)
+        y = out if out is not None else cnp.PyArray_EMPTY(1, &shape, cnp.PyArray_TYPE(x), 0)
         axis.n_in, axis.x, axis.boundary = n, item, ZERO
         if reversed_taps:
             reverse(taps, m, scratch, item)
@@ -198,8 +213,8 @@ def convolve(a, v, mode="full", *, axes=None, boundary="zero", cval=0.0, method=
     array([[0., 1., 2., 1.],
            [4., 2., 0., 0.]])
     """
-    if axes is None and boundary is _ZERO and cval is _CVAL and method is _AUTO and out is None and workers is None:
-        result = short_path(a, v, mode, True)
+    if axes is None and boundary is _ZERO and cval is _CVAL and method is _AUTO and workers is None:
+        result = short_path(a, v, mode, out, True)
         if result is not None:
             return result
     return _convolve.convolve(a, v, mode, axes, boundary, cval, method, out, workers)
@@ -239,8 +254,8 @@ def correlate(a, v, mode="valid", *, axes=None, boundary="zero", cval=0.0, metho
     >>> fastconv.correlate(signal, [1., 2., 1.]).argmax()
     np.int64(2)
     """
-    if axes is None and boundary is _ZERO and cval is _CVAL and method is _AUTO and out is None and workers is None:
-        result = short_path(a, v, mode, False)
+    if axes is None and boundary is _ZERO and cval is _CVAL and method is _AUTO and workers is None:
+        result = short_path(a, v, mode, out, False)
         if result is not None:
             return result
     return _convolve.correlate(a, v, mode, axes, boundary, cval, method, out, workers)
