@@ -167,7 +167,7 @@ cdef void same_halo(const Job* job, const char* x, const char* w, char* y, Py_ss
     Some are copied before the first is read: vectors that span two recent stores wait for these to reach the cache.
     """
     cdef const Axis* col = &job.col
-    cdef const Axis* side = &job.batch[job.n_batch - 1]
+    cdef const Axis* side = &job.batch[max(0, job.n_batch - 1)]
     cdef Py_ssize_t length = col.n_out + col.n_taps - 1, first = max(0, -col.lo), at = max(0, col.lo), i = 0, j
     cdef Py_ssize_t inside = max(0, min(length - at, col.n_in - first)) * job.item, pitch = length * job.item
     cdef Py_ssize_t ahead = max(1, min(count, min(<Py_ssize_t>8, 2 * job.span // length)))
@@ -187,7 +187,7 @@ cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     """`span` outputs of one line, or up to `lines` whole lines side by side."""
     cdef Py_ssize_t first = unit % job.n_spans * job.span, group = unit // job.n_spans, count = 1, i
     cdef Py_ssize_t n = min(job.span, job.col.n_out - first)
-    cdef const Axis* side = &job.batch[job.n_batch - 1]
+    cdef const Axis* side = &job.batch[max(0, job.n_batch - 1)]
     cdef const char* x
     cdef const char* w
     cdef char* y
