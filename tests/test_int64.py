@@ -1,4 +1,4 @@
-"""int64 beside the edges of 32 bits, where the kernels change from one product a tap to three: all sums modulo 2^64."""
+"""int64 beside the edges of 32 bits, where one product a tap gives way to three: all sums modulo 2^64."""
 
 import numpy as np
 import pytest
