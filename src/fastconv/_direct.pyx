@@ -47,7 +47,7 @@ cdef enum:
     MANY_TAPS = 200                 # beside the products of so many taps the copy of a row costs nothing
 cdef double GROUP_SECONDS = 20e-6   # units that one thread takes at a time
 cdef double ROUND_SECONDS = 0.1     # between looks at signals
-cdef double UNIT_MACS = 3e8         # no unit holds up a signal for long
+cdef double UNIT_MACS = 4e7         # per lane: no unit holds up a signal for long
 
 cdef const fc_kernel_table* TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(_kernels.table, FC_KERNEL_TABLE)
 DTYPES = {
@@ -460,7 +460,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
             stride *= packed.shape[a]
 
     if row < 0:
-        job.span = max(8 * k.lanes, min(<Py_ssize_t>SPAN, <Py_ssize_t>(UNIT_MACS / macs)))
+        job.span = max(8 * k.lanes, min(<Py_ssize_t>SPAN, <Py_ssize_t>(UNIT_MACS * k.lanes / macs)))
         job.n_spans = (job.col.n_out + job.span - 1) // job.span
         job.lines = job.n_groups = 1
         if job.n_batch > 0:
@@ -480,8 +480,8 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
 
 
 cdef double unit_seconds(const fc_kernels* k, Py_ssize_t macs, Py_ssize_t outputs) noexcept:
-    """A rough estimate: three vectors of products and four outputs a nanosecond."""
-    return outputs * (<double>macs / (3e9 * k.lanes) + 0.25e-9) + 20e-9
+    """A rough estimate: three vectors of products (a third of a single one) and four outputs a nanosecond."""
+    return outputs * (<double>macs / (3e9 * k.lanes if k.lanes > 1 else 0.3e9) + 0.25e-9) + 20e-9
 
 
 cdef void _tiles(Job* job, Py_ssize_t macs) noexcept:
@@ -501,7 +501,7 @@ cdef void _tiles(Job* job, Py_ssize_t macs) noexcept:
         middle = col.n_out
     if panel < max(4 * whole, 8 * taps) if col.n_taps > 1 and job.copies else job.ring_rows < MANY_ROWS:
         panel = PANEL_BYTES_2 // (job.ring_rows * job.item) - taps
-    panel = max(whole, job.left, job.right, min(panel, <Py_ssize_t>(UNIT_MACS / (<double>macs * job.tile_rows))))
+    panel = max(whole, job.left, job.right, min(panel, <Py_ssize_t>(UNIT_MACS * lanes / (<double>macs * job.tile_rows))))
     job.n_panels = (middle + panel - 1) // panel
     job.panel = ((middle + job.n_panels - 1) // job.n_panels + whole - 1) // whole * whole
     job.panel = max(job.panel, job.left, job.right)
@@ -510,7 +510,7 @@ cdef void _tiles(Job* job, Py_ssize_t macs) noexcept:
     if job.n_plane:                                      # few enough to stay in L2 for the next output plane
         job.strip = min(job.strip, PANEL_BYTES_2 // (job.ring_planes * job.panel * job.item) - job.row.n_taps)
     job.strip //= job.tile_rows
-    job.strip = max(1, min(job.strip, <Py_ssize_t>(UNIT_MACS / (<double>macs * job.tile_rows * job.panel)))) * job.tile_rows
+    job.strip = max(1, min(job.strip, <Py_ssize_t>(UNIT_MACS * lanes / (<double>macs * job.tile_rows * job.panel)))) * job.tile_rows
     job.n_strips = (job.row.n_out + job.strip - 1) // job.strip
     lines = ((job.panel + taps - 1) * job.item + 63) // 64
     job.pitch = 64 * (lines + 1 - lines % 2)             # an odd number of cache lines: rows spread over all sets
