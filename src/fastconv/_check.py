@@ -24,15 +24,15 @@ def array(x: Any, name: str) -> np.ndarray[Any, Any]:
         raise type(error)(f"{name} must be array-like: {error}") from None
 
 
-def result_dtype(a: np.dtype[Any], v: np.dtype[Any]) -> np.dtype[Any]:
+def result_dtype(a: np.dtype[Any], v: np.dtype[Any], names: tuple[str, str] = ("a", "v")) -> np.dtype[Any]:
     """The dtype that a and v promote to, if its elements can be multiplied and added."""
-    for name, dtype in (("a", a), ("v", v)):
+    for name, dtype in zip(names, (a, v)):
         if dtype.kind not in KINDS:
             raise TypeError(f"{name} must hold numbers, timedelta64 or objects, got dtype {dtype}")
     try:
         return np.result_type(a, v)
     except TypeError:
-        raise TypeError(f"a and v must have a common dtype, got {a} and {v}") from None
+        raise TypeError(f"{' and '.join(names)} must have a common dtype, got {a} and {v}") from None
 
 
 def mode(mode: Any) -> str:
@@ -67,7 +67,7 @@ def name(argument: str, value: Any, names: Sequence[str]) -> str:
     raise error(f"{argument} must be one of {', '.join(map(repr, names))}, got {value!r}")
 
 
-def cval(cval: Any, dtype: np.dtype[Any]) -> Any:
+def cval(cval: Any, dtype: np.dtype[Any], name: str = "cval") -> Any:
     """`cval` as a scalar of the result's dtype: floats may be rounded, nothing else may change its value."""
     kind = dtype.kind
     if kind == "O":
@@ -75,20 +75,20 @@ def cval(cval: Any, dtype: np.dtype[Any]) -> Any:
     value = np.asarray(cval)
     real = value.dtype.kind in "buif" or isinstance(cval, int)
     if value.ndim or not (real or value.dtype.kind == kind or value.dtype.kind == "c"):
-        raise TypeError(f"cval must be a scalar that {dtype} can hold, got {cval!r}")
+        raise TypeError(f"{name} must be a scalar that {dtype} can hold, got {cval!r}")
     if kind == "c" or (kind == "f" and real):
         return value.astype(dtype)[()]
     if not real and kind != "m":
-        raise TypeError(f"cval must be real for a result of {dtype}, got {cval!r}")
+        raise TypeError(f"{name} must be real for a result of {dtype}, got {cval!r}")
     if value.dtype.kind == "m":
         if value.astype(dtype) != value:
-            raise ValueError(f"cval must be a multiple of the unit of {dtype}, got {cval!r}")
+            raise ValueError(f"{name} must be a multiple of the unit of {dtype}, got {cval!r}")
         value = value.astype(dtype).view(np.int64)
     number = value.item()
     low, high = (0, 1) if kind == "b" else _limits(dtype)
     if not (low <= number <= high and number == int(number)):
         raise ValueError(
-            f"cval must be a whole number from {low} to {high} for a result of {dtype}, got {cval!r}"
+            f"{name} must be a whole number from {low} to {high} for a result of {dtype}, got {cval!r}"
         )
     return np.array(int(number), np.int64 if kind == "m" else dtype).astype(dtype)[()]
 

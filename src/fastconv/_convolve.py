@@ -12,7 +12,7 @@ import numpy as np
 
 from fastconv import _check
 from fastconv._methods import Method, choose, run_in_place
-from fastconv._problem import BOUNDARIES, Array, Problem, Tick, problem
+from fastconv._problem import BOUNDARIES, Array, Problem, Tick, Window, problem
 from fastconv._threads import resolve_workers
 
 
@@ -69,7 +69,7 @@ def _run(
         a, v = _check.array(a, "a"), _check.array(v, "v")
     if not correlate and not (a.ndim and v.ndim):  # as in NumPy a scalar is an array of length 1
         a, v = np.atleast_1d(a, v)
-    if type(mode) is not str or mode not in _check.MODES:
+    if (type(mode) is not str or mode not in _check.MODES) and type(mode) is not Window:
         mode = _check.mode(mode)
     if axes is not None:
         axes = _check.axes(axes)

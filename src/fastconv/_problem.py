@@ -27,6 +27,13 @@ BOUNDARIES = {"zero": 0, "constant": 1, "reflect": 2, "mirror": 3, "nearest": 4,
 ZERO = BOUNDARIES["zero"]
 
 
+class Window(NamedTuple):
+    """A mode for callers inside: any part of the full result, by convolved axis in the order of a's axes."""
+
+    start: tuple[int, ...]
+    size: tuple[int, ...]
+
+
 class Problem(NamedTuple):
     """One convolution or correlation; tuples named by axis have one entry per convolved axis."""
 
@@ -56,7 +63,7 @@ def problem(
     a_dtype: np.dtype[Any],
     v_shape: tuple[int, ...],
     v_dtype: np.dtype[Any],
-    mode: str,
+    mode: str | Window,
     axes: tuple[int, ...] | None,
     boundary: str,
     order: tuple[int, ...],
@@ -82,7 +89,11 @@ def problem(
             shape[k] = _broadcast(k, a_shape[k], v_shape[k])
 
     numpy_rule = len(a_shape) == 1 and boundary == "zero"
-    starts, n_out = _outputs(n, m, mode, correlate, numpy_rule)
+    if isinstance(mode, Window):
+        place = [sorted(conv).index(k) for k in conv]
+        starts, n_out = ([part[i] for i in place] for part in mode)
+    else:
+        starts, n_out = _outputs(n, m, mode, correlate, numpy_rule)
     lo = [m_k - 1 - s for m_k, s in zip(m, starts)]
     code = ZERO if mode == "valid" else BOUNDARIES[boundary]
     codes = tuple(code if leaves else ZERO for leaves in _leaves(n, m, n_out, lo))
