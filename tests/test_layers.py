@@ -14,6 +14,15 @@ LAYERS = {
     "drivers": ["_threads", "_openmp", "_boundary", "_direct"],
     "planning": ["_check", "_problem", "_blocks", "_methods", "_convolve"],
     "package": ["_entry", "_config", "fastconv"],
+    "domains": [
+        "signal._arguments",
+        "signal._convolution",
+        "signal._fftconvolve",
+        "signal._images",
+        "signal._filters",
+        "signal._upfirdn",
+        "signal",
+    ],
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }
 PURE = ["_check", "_problem", "_methods"]  # load no compiled module until a result is computed
@@ -55,13 +64,13 @@ def imports(path):
             yield "_kernels." + match["include"].partition("_")[0], top
         elif source.startswith("."):
             pytest.fail(f"{path.name}: relative import: {match[0].strip()}")
-        elif source == "fastconv":
+        elif source == "fastconv" or source.startswith("fastconv."):
+            within = source.partition(".")[2]
             for name in re.findall(r"(\w+)(?:\s+as\s+\w+)?", match["names"] or ""):
-                yield name if name in MODULES else "fastconv", top
+                module = f"{within}.{name}".removeprefix(".")
+                yield module if module in MODULES else within or "fastconv", top
             if match["module"]:
-                yield "fastconv", top
-        elif source.startswith("fastconv."):
-            yield source.removeprefix("fastconv."), top
+                yield within or "fastconv", top
 
 
 def test_the_list_is_complete():

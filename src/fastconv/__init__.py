@@ -4,6 +4,7 @@
 any axes, boundaries, a place for the result, threads. The package from top to bottom; imports point down:
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
+    signal                              scipy.signal's functions; imported when it is used
     _entry                              the public functions; small calls go straight to a kernel
     _convolve                           any other call: check, pose the problem, choose a method, run it
     _check _problem _methods _blocks    arguments; what is to be computed; the methods; dtypes and layouts
@@ -11,6 +12,9 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _kernels                            compiled once per instruction set, chosen at import; see table.h
     _cpu                                what this processor can run
 """
+
+from importlib import import_module
+from types import ModuleType
 
 from fastconv import _openmp  # noqa: F401  (first: it loads the OpenMP runtime)
 from fastconv._config import show_config
@@ -25,5 +29,13 @@ __all__ = [
     "get_num_threads",
     "set_num_threads",
     "show_config",
+    "signal",
     "threads",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a namespace when it is first used."""
+    if name == "signal":
+        return import_module("fastconv.signal")
+    raise AttributeError(f"module 'fastconv' has no attribute {name!r}")
