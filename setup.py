@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: which extensions there are, and the compiler flags of each.
 
-A kernel module _kernels/<isa>.pyx holds the same code for one instruction set. Its register tiles come from
-the template _kernels/direct.pxi.in, expanded here for each one into build/cython/tiles/direct_<isa>.pxi.
+A kernel module _kernels/<isa>.pyx holds the same code for one instruction set. It comes from the templates
+_kernels/<name>.pxi.in, expanded here for each one into build/cython/tiles/<name>_<isa>.pxi.
 
 Environment: FASTCONV_OPENMP=0|1 (never | required; default: wherever a test program links),
 FASTCONV_DEBUG=1 (bounds-checked memoryviews, for tests). Delete build/ after changing either.
@@ -83,11 +83,12 @@ class BuildExt(build_ext):
         from Cython import Tempita
         from Cython.Build import cythonize
 
-        template = (KERNELS / "direct.pxi.in").read_text()
         tiles = BUILD / "tiles"
         tiles.mkdir(parents=True, exist_ok=True)
-        for isa in isas:
-            write_if_changed(tiles / f"direct_{isa}.pxi", Tempita.sub(template, isa=isa))
+        for path in KERNELS.glob("*.pxi.in"):
+            for isa in isas:
+                text = Tempita.sub(path.read_text(), isa=isa)
+                write_if_changed(tiles / path.name.replace(".pxi.in", f"_{isa}.pxi"), text)
         done = cythonize(
             self.extensions,
             build_dir=str(BUILD),

@@ -8,7 +8,17 @@
            0 <= r < tile_rows, 0 <= c < n, n >= lanes; reads no column past the last that the formula names.
            tile[kh] where that entry is set, else tile[0] for kh >= tile_rows - 1. column is the same for kw = 1, of
            column_rows rows: narrow and tall, since rows are all that its loads can be reused for.
-   add     y[i] += x[i], 0 <= i < n. */
+   add     y[i] += x[i], 0 <= i < n.
+   fft     the convolution FFT's kernels, of the real dtype also for a complex one; NULL where there are none.
+
+   Complex vectors lie in two arrays of reals, re and im; twiddle factors and other complex scalars are pairs.
+   down    for each of `nodes` nodes of R rows of n elements: x_j = sum_r (w z^j)^r x_r, z = e^(2 pi i/R), where a node
+           has w, w^2 ... w^(R - 1) in the table; for R = 4, j runs in the order 0, 2, 1, 3. n: a multiple of lanes.
+           May work in place. up is its inverse times R.
+   multiply  down[4] of `nodes` nodes of four vectors, each result times its node of h, and up[4].
+   spectrum  h for multiply: of each vector x and its w, where the node is modulo t^lanes - w: w x, x, real before imaginary
+           (w re | re | w im | im).
+   scale   x = h[q] x for node q, of n elements. */
 #ifndef FASTCONV_KERNEL_TABLE_H
 #define FASTCONV_KERNEL_TABLE_H
 #include <stddef.h>
@@ -23,11 +33,25 @@ typedef void (*fc_tile)(const void *const *rows, ptrdiff_t n_planes, const void 
                         ptrdiff_t ldy, ptrdiff_t n);
 typedef void (*fc_add)(const void *x, void *y, ptrdiff_t n);
 
+typedef void (*fc_fft_pass)(const void *re, const void *im, void *to_re, void *to_im, ptrdiff_t n, ptrdiff_t nodes,
+                            const void *w);
+typedef void (*fc_fft_product)(void *re, void *im, const void *h, ptrdiff_t nodes, const void *w);
+typedef void (*fc_fft_spectrum)(const void *re, const void *im, void *h, ptrdiff_t nodes, const void *w);
+typedef void (*fc_fft_scale)(void *re, void *im, const void *h, ptrdiff_t n, ptrdiff_t nodes);
+
+typedef struct {
+    fc_fft_pass down[6], up[6];
+    fc_fft_product multiply;
+    fc_fft_spectrum spectrum;
+    fc_fft_scale scale;
+} fc_fft;
+
 typedef struct {
     int lanes, few_taps, block, tile_rows, column_rows;
     fc_corr1d corr1d;
     fc_tile tile[FC_FIXED_HEIGHTS], column[FC_FIXED_HEIGHTS];
     fc_add add;
+    const fc_fft *fft;
 } fc_kernels;
 
 typedef struct {

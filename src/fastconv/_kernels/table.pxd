@@ -17,6 +17,17 @@ cdef extern from "table.h" nogil:
     ctypedef void (*fc_tile)(const void* const* rows, Py_ssize_t n_planes, const void* w, Py_ssize_t kh,
                              Py_ssize_t kw, void* y, Py_ssize_t ldy, Py_ssize_t n) noexcept nogil
     ctypedef void (*fc_add)(const void* x, void* y, Py_ssize_t n) noexcept nogil
+    ctypedef void (*fc_fft_pass)(const void* re, const void* im, void* to_re, void* to_im, Py_ssize_t n,
+                                 Py_ssize_t nodes, const void* w) noexcept nogil
+    ctypedef void (*fc_fft_product)(void* re, void* im, const void* h, Py_ssize_t nodes, const void* w) noexcept nogil
+    ctypedef void (*fc_fft_spectrum)(const void* re, const void* im, void* h, Py_ssize_t nodes, const void* w) noexcept nogil
+    ctypedef void (*fc_fft_scale)(void* re, void* im, const void* h, Py_ssize_t n, Py_ssize_t nodes) noexcept nogil
+    ctypedef struct fc_fft:
+        fc_fft_pass[6] down
+        fc_fft_pass[6] up
+        fc_fft_product multiply
+        fc_fft_spectrum spectrum
+        fc_fft_scale scale
     ctypedef struct fc_kernels:
         int lanes
         int few_taps
@@ -27,6 +38,7 @@ cdef extern from "table.h" nogil:
         fc_tile[FC_FIXED_HEIGHTS] tile
         fc_tile[FC_FIXED_HEIGHTS] column
         fc_add add
+        const fc_fft* fft
     ctypedef struct fc_kernel_table:
         const char* isa
         int vector_bytes
