@@ -22,7 +22,7 @@ import numpy as np
 
 from fastconv import _kernels
 
-from fastconv._boundary cimport ZERO, copy_line, copy_strided
+from fastconv._boundary cimport ZERO, copy_line, copy_strided, source
 from fastconv._kernels.table cimport (
     FC_C64, FC_C128, FC_F32, FC_F64, FC_KERNEL_TABLE, fc_fft, fc_kernel_table,
 )
@@ -36,6 +36,8 @@ cdef enum:
     LEAF_BYTES = 16 * 1024          # a part of a block that is worked on pass by pass
     PAD = 128                       # bytes between re and im of a block: they do not share cache sets
     MOST_BYTES = 8 * 1024 * 1024    # working memory of a block
+    TILE_BYTES = 256 * 1024         # of columns side by side
+    MOST_TILE_BYTES = 4 * 1024 * 1024
     OWN_KERNEL_BLOCKS = 16          # blocks in one unit of a line that has its own kernel
 cdef double GROUP_SECONDS = 20e-6   # units that one thread takes at a time
 cdef double ROUND_SECONDS = 0.1     # between looks at signals
@@ -50,22 +52,24 @@ cdef object TURN = 8 * np.arctan(np.longdouble(1))
 
 # ---- plans ---------------------------------------------------------------------------------------------------------
 
-cdef struct Tree:                   # the passes over a block of m complex numbers, down to nodes of one vector
+cdef struct Tree:                   # the passes over a block of m coefficients
     const fc_fft* kernels
     int item, lanes                 # bytes of a real number; reals in a vector
-    Py_ssize_t m, leaf              # leaf: elements
+    Py_ssize_t m, width             # numbers in a coefficient: 1, or a row of them
+    Py_ssize_t leaf                 # numbers in a part of the block that is worked on pass by pass
     int last                        # number of the last pass, of radix 4
     int[MAX_PASSES] radix
     const char* w[MAX_PASSES]       # twiddle factors by pass and node
     const char* modulus             # of the nodes at the end
+    const Tree* rows                # coefficients that are rows: how to multiply them, NULL: by one number each
 
 
 cdef class Plan:
-    """The twiddle factors of one block size: m complex numbers of the real dtype `code`."""
+    """The twiddle factors for m coefficients of the real dtype `code`, down to nodes of `end` coefficients."""
     cdef Tree tree
     cdef list tables
 
-    def __init__(self, int code, Py_ssize_t m):
+    def __init__(self, int code, Py_ssize_t m, Py_ssize_t end):
         cdef cnp.ndarray table
         cdef int i
         dtype = np.dtype(np.float32 if code == FC_F32 else np.float64)
@@ -73,8 +77,10 @@ cdef class Plan:
         self.tree.item = dtype.itemsize
         self.tree.lanes = TABLE.dtype[code].lanes
         self.tree.m = m
+        self.tree.width = 1
+        self.tree.rows = NULL
         self.tree.leaf = LEAF_BYTES // (2 * dtype.itemsize)
-        radices = _radices(m // self.tree.lanes)
+        radices = _radices(m // end)
         self.tree.last = len(radices) - 1
         self.tables = _twiddles(radices, dtype)
         for i, table in enumerate(self.tables):
@@ -85,9 +91,9 @@ cdef class Plan:
 
 
 @lru_cache(maxsize=64)
-def plan(code, m):
+def _plan(code, m, end):
     """The plan, made once and shared between threads."""
-    return Plan(code, m)
+    return Plan(code, m, end)
 
 
 cdef list _radices(Py_ssize_t nodes):
@@ -121,44 +127,80 @@ cdef _unit(angles):
     return np.cos(TURN * angles) + 1j * np.sin(TURN * angles)
 
 
+cdef inline Py_ssize_t spectrum_bytes(const Tree* t, Py_ssize_t n) noexcept nogil:
+    """Of the transform of n numbers of a kernel."""
+    return (4 * n if t.width == 1 or t.rows != NULL else 2 * (n // t.width)) * t.item
+
+
 cdef void transform(const Tree* t, char* re, char* im, char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
                     Py_ssize_t n) noexcept nogil:
-    """Take `nodes` nodes, from number q before pass i on, of n elements each, down to the end, into h."""
+    """Take `nodes` nodes, from number q before pass i on, of n numbers each, down to the end, into h."""
     cdef Py_ssize_t g, step = n * t.item
     cdef int radix
-    if nodes > 1 and nodes * n > t.leaf:
+    if nodes > 1 and nodes * n > t.leaf and i <= t.last:
         for g in range(nodes):
-            transform(t, re + g * step, im + g * step, h + 4 * g * step, i, q + g, 1, n)
-        return
-    while i <= t.last:
+            transform(t, re + g * step, im + g * step, h + spectrum_bytes(t, g * n), i, q + g, 1, n)
+    elif i <= t.last:
         radix = t.radix[i]
         n //= radix
         t.kernels.down[radix](re, im, re, im, n, nodes, t.w[i] + q * 2 * (radix - 1) * t.item)
-        q *= radix
-        nodes *= radix
-        i += 1
-        if nodes * n > t.leaf:
-            transform(t, re, im, h, i, q, nodes, n)
-            return
-    t.kernels.spectrum(re, im, h, nodes, t.modulus + q * 2 * t.item)
+        transform(t, re, im, h, i + 1, q * radix, nodes * radix, n)
+    elif t.width == 1:
+        t.kernels.spectrum(re, im, h, nodes, t.modulus + q * 2 * t.item)
+    elif t.rows != NULL:
+        for g in range(nodes):
+            transform(t.rows, re + g * step, im + g * step, h + spectrum_bytes(t, g * n), 0, 0, 1, n)
+    else:                                               # all columns are the same
+        for g in range(nodes):
+            memcpy(h + 2 * g * t.item, re + g * step, t.item)
+            memcpy(h + (2 * g + 1) * t.item, im + g * step, t.item)
 
 
 cdef void multiply(const Tree* t, char* re, char* im, const char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
                    Py_ssize_t n) noexcept nogil:
     """The same for a signal; then its product with h, and back up before pass i."""
     cdef Py_ssize_t g, step = n * t.item
-    cdef int radix, j
-    if nodes > 1 and nodes * n > t.leaf:
+    cdef int radix
+    cdef const char* w
+    if nodes > 1 and nodes * n > t.leaf and i <= t.last:
         for g in range(nodes):
-            multiply(t, re + g * step, im + g * step, h + 4 * g * step, i, q + g, 1, n)
-    elif i < t.last:
+            multiply(t, re + g * step, im + g * step, h + spectrum_bytes(t, g * n), i, q + g, 1, n)
+    elif i == t.last and t.width == 1:
+        t.kernels.multiply(re, im, h, nodes, t.w[i] + q * 6 * t.item)
+    elif i <= t.last:
         radix = t.radix[i]
         n //= radix
-        t.kernels.down[radix](re, im, re, im, n, nodes, t.w[i] + q * 2 * (radix - 1) * t.item)
+        w = t.w[i] + q * 2 * (radix - 1) * t.item
+        t.kernels.down[radix](re, im, re, im, n, nodes, w)
         multiply(t, re, im, h, i + 1, q * radix, nodes * radix, n)
-        t.kernels.up[radix](re, im, re, im, n, nodes, t.w[i] + q * 2 * (radix - 1) * t.item)
+        t.kernels.up[radix](re, im, re, im, n, nodes, w)
+    elif t.rows != NULL:
+        for g in range(nodes):
+            multiply(t.rows, re + g * step, im + g * step, h + spectrum_bytes(t, g * n), 0, 0, 1, n)
     else:
-        t.kernels.multiply(re, im, h, nodes, t.w[i] + q * 6 * t.item)
+        t.kernels.scale(re, im, h, n, nodes)
+
+
+cdef void multiply_both(const Tree* t, char* re, char* im, char* g_re, char* g_im, char* h, int i, Py_ssize_t q,
+                        Py_ssize_t nodes, Py_ssize_t n) noexcept nogil:
+    """The same with the kernel in g, whose transform is needed only once: h holds a leaf of it."""
+    cdef Py_ssize_t g, step = n * t.item
+    cdef int radix
+    cdef const char* w
+    if nodes * n <= t.leaf:
+        transform(t, g_re, g_im, h, i, q, nodes, n)
+        multiply(t, re, im, h, i, q, nodes, n)
+    elif nodes > 1:
+        for g in range(nodes):
+            multiply_both(t, re + g * step, im + g * step, g_re + g * step, g_im + g * step, h, i, q + g, 1, n)
+    else:
+        radix = t.radix[i]
+        n //= radix
+        w = t.w[i] + q * 2 * (radix - 1) * t.item
+        t.kernels.down[radix](g_re, g_im, g_re, g_im, n, nodes, w)
+        t.kernels.down[radix](re, im, re, im, n, nodes, w)
+        multiply_both(t, re, im, g_re, g_im, h, i + 1, q * radix, radix, n)
+        t.kernels.up[radix](re, im, re, im, n, nodes, w)
 
 
 cdef void block(const Tree* t, const char* x_re, const char* x_im, char* re, char* im, const char* h, char* y_re,
@@ -172,13 +214,19 @@ cdef void block(const Tree* t, const char* x_re, const char* x_im, char* re, cha
 
 
 
-# ---- overlap-save ----------------------------------------------------------------------------------------------------
+# ---- blocks of x and y -----------------------------------------------------------------------------------------------
 
-cdef struct Axis:
-    Py_ssize_t n, x, w, y           # lines; bytes from one to the next
+cdef struct Batch:
+    Py_ssize_t n, x, w, y           # elements of an axis; bytes from one to the next
+
+cdef struct Side:                   # an axis of a block
+    Py_ssize_t n_in, n_out, n_taps, lo
+    Py_ssize_t x, w, y              # bytes from one element to the next
+    int boundary
+    Py_ssize_t size, outputs, n_blocks
 
 cdef struct Job:
-    const Tree* tree
+    Tree tree
     bint is_complex
     int item                        # bytes of an element of x
     const char* x
@@ -186,41 +234,18 @@ cdef struct Job:
     char* y
     const char* constant            # the element that stands outside, for ZERO and CONSTANT
     int n_batch
-    Axis[MAX_AXES] batch
-    Py_ssize_t n_in, n_out, n_taps, lo, step_x, step_w, step_y      # along the convolved axis
-    int boundary
-    Py_ssize_t size, outputs        # of one block
-    Py_ssize_t n_blocks, per_unit, n_units                          # of one line
-    const char* h                   # the transform of the kernel if all lines share it, else NULL
+    Batch[MAX_AXES] batch
+    Side row                        # the axis of the polynomial's coefficients
+    Side col                        # if these are rows themselves: the axis along them
+    Py_ssize_t per_unit, n_units    # blocks in one unit, units in one batch element
+    const char* h                   # the transform of the kernel that all share, or NULL
+    Py_ssize_t scratch
+
+ctypedef void (*unit_function)(const Job*, Py_ssize_t, char*) noexcept nogil
 
 ctypedef fused real:
     float
     double
-
-
-cdef void place_taps(const Job* job, const char* w, real* re, real* im) noexcept nogil:
-    """The kernel as a block: tap t at -t. Scaled, since the passes back up multiply by the number of nodes."""
-    cdef const Tree* t = job.tree
-    cdef real scale = <real>(1.0 / (t.m // t.lanes))
-    cdef const real* tap
-    cdef Py_ssize_t k, i
-    memset(re, 0, t.m * sizeof(real))
-    memset(im, 0, t.m * sizeof(real))
-    for k in range(job.n_taps):
-        tap = <const real*>(w + k * job.step_w)
-        if job.is_complex:                                 # t^-k = -i t^(m - k)
-            if k == 0:
-                re[0], im[0] = scale * tap[0], scale * tap[1]
-            else:
-                re[t.m - k], im[t.m - k] = scale * tap[1], -scale * tap[0]
-        elif k == 0:
-            re[0] = scale * tap[0]
-        else:                                           # t^-k = -t^(N - k)
-            i = job.size - k
-            if i < t.m:
-                re[i] = -scale * tap[0]
-            else:
-                im[i - t.m] = -scale * tap[0]
 
 
 cdef void split(const real* x, real* re, real* im, Py_ssize_t n) noexcept nogil:
@@ -237,17 +262,124 @@ cdef void join(const real* re, const real* im, real* y, Py_ssize_t n) noexcept n
         y[2 * i + 1] = im[i]
 
 
-cdef void prepare(const Job* job, const char* w, char* re, char* im, char* h) noexcept nogil:
-    """h = the transform of kernel w."""
-    if job.tree.item == 4:
-        place_taps(job, w, <float*>re, <float*>im)
-    else:
-        place_taps(job, w, <double*>re, <double*>im)
-    transform(job.tree, re, im, h, 0, 0, 1, job.tree.m)
+cdef void scale(real* x, real factor, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        x[i] *= factor
 
+
+cdef void split_line(const Tree* t, const char* x, char* re, char* im, Py_ssize_t n) noexcept nogil:
+    if t.item == 4:
+        split(<const float*>x, <float*>re, <float*>im, n)
+    else:
+        split(<const double*>x, <double*>re, <double*>im, n)
+
+
+cdef void join_line(const Tree* t, const char* re, const char* im, char* y, Py_ssize_t n) noexcept nogil:
+    if t.item == 4:
+        join(<const float*>re, <const float*>im, <float*>y, n)
+    else:
+        join(<const double*>re, <const double*>im, <double*>y, n)
+
+
+cdef void fill(const Job* job, const char* x, Py_ssize_t row, Py_ssize_t n_rows, Py_ssize_t col, Py_ssize_t n_cols,
+               char* re, char* im, char* line) noexcept nogil:
+    """The block of x that begins at (row, col); n_rows by n_cols of it are needed, the others become zero."""
+    cdef const Tree* t = &job.tree
+    cdef Py_ssize_t half = t.m * t.item, pitch = t.width * t.item, r, s, n = n_cols * job.item
+    cdef const char* of
+    cdef char* to
+    if t.width == 1:
+        if job.is_complex:
+            copy_line(line, x, job.row.n_in, job.row.x, job.row.boundary, job.constant, row, n_rows, job.item)
+            split_line(t, line, re, im, n_rows)
+            memset(re + n_rows * t.item, 0, half - n_rows * t.item)
+            memset(im + n_rows * t.item, 0, half - n_rows * t.item)
+        else:
+            r = min(n_rows, t.m)
+            copy_line(re, x, job.row.n_in, job.row.x, job.row.boundary, job.constant, row, r, t.item)
+            memset(re + r * t.item, 0, half - r * t.item)
+            n_rows -= r
+            copy_line(im, x, job.row.n_in, job.row.x, job.row.boundary, job.constant, row + r, n_rows, t.item)
+            memset(im + n_rows * t.item, 0, half - n_rows * t.item)
+        return
+    for r in range(job.row.size):
+        to = line if job.is_complex else re + r * pitch if r < t.m else im + (r - t.m) * pitch
+        if r < n_rows:
+            s = source(row + r, job.row.n_in, job.row.boundary)
+            of = x + s * job.row.x if s >= 0 else NULL
+            copy_line(to, of, job.col.n_in, job.col.x, job.col.boundary, job.constant, col, n_cols, job.item)
+            memset(to + n, 0, t.width * job.item - n)
+        else:
+            memset(to, 0, t.width * job.item)
+        if job.is_complex:
+            split_line(t, line, re + r * pitch, im + r * pitch, t.width)
+
+
+cdef void store(const Job* job, const char* re, const char* im, char* y, Py_ssize_t n_rows, Py_ssize_t n_cols,
+                char* line) noexcept nogil:
+    """The first outputs of a block: n_rows by n_cols from (n_taps - 1, n_taps - 1) on."""
+    cdef const Tree* t = &job.tree
+    cdef Py_ssize_t pitch = t.width * t.item, first = job.row.n_taps - 1, r, n
+    cdef Py_ssize_t skip = (job.col.n_taps - 1) * t.item
+    cdef const char* of
+    if t.width == 1 and job.is_complex:
+        join_line(t, re + first * t.item, im + first * t.item, line, n_rows)
+        copy_strided(y, job.row.y, line, job.item, n_rows, job.item)
+        return
+    if t.width == 1:
+        n = max(0, min(n_rows, t.m - first))
+        copy_strided(y, job.row.y, re + first * t.item, t.item, n, t.item)
+        copy_strided(y + n * job.row.y, job.row.y, im + (first + n - t.m) * t.item, t.item, n_rows - n, t.item)
+        return
+    for r in range(first, first + n_rows):
+        if job.is_complex:
+            join_line(t, re + r * pitch + skip, im + r * pitch + skip, line, n_cols)
+            of = line
+        else:
+            of = (re + r * pitch if r < t.m else im + (r - t.m) * pitch) + skip
+        copy_strided(y, job.col.y, of, job.item, n_cols, job.item)
+        y += job.row.y
+
+
+cdef void place_taps(const Job* job, const Tree* t, const char* w, char* re, char* im, char* line) noexcept nogil:
+    """The kernel as a block, reversed and scaled, since the passes back up multiply by the number of nodes."""
+    cdef Py_ssize_t pitch = t.width * t.item, r, n, nodes = 1
+    cdef char* to
+    cdef int i
+    for i in range(t.last + 1):
+        nodes *= t.radix[i]
+    if t.rows != NULL:
+        for i in range(t.rows.last + 1):
+            nodes *= t.rows.radix[i]
+    memset(re, 0, t.m * pitch)
+    memset(im, 0, t.m * pitch)
+    w += (job.row.n_taps - 1) * job.row.w + (job.col.n_taps - 1) * job.col.w
+    if t.width == 1 and not job.is_complex:             # one line of N
+        n = min(job.row.n_taps, t.m)
+        copy_strided(re, t.item, w, -job.row.w, n, t.item)
+        copy_strided(im, t.item, w - n * job.row.w, -job.row.w, job.row.n_taps - n, t.item)
+    elif t.width == 1:
+        copy_strided(line, job.item, w, -job.row.w, job.row.n_taps, job.item)
+        split_line(t, line, re, im, job.row.n_taps)
+    else:
+        for r in range(job.row.n_taps):
+            to = line if job.is_complex else re + r * pitch if r < t.m else im + (r - t.m) * pitch
+            copy_strided(to, job.item, w - r * job.row.w, -job.col.w, job.col.n_taps, job.item)
+            if job.is_complex:
+                split_line(t, line, re + r * pitch, im + r * pitch, job.col.n_taps)
+    if t.item == 4:
+        scale(<float*>re, <float>(1.0 / nodes), t.m * t.width)
+        scale(<float*>im, <float>(1.0 / nodes), t.m * t.width)
+    else:
+        scale(<double*>re, 1.0 / nodes, t.m * t.width)
+        scale(<double*>im, 1.0 / nodes, t.m * t.width)
+
+
+# ---- units of work ---------------------------------------------------------------------------------------------------
 
 cdef inline void locate(const Job* job, Py_ssize_t index, const char** x, const char** w, char** y) noexcept nogil:
-    """Where line number `index` begins."""
+    """Where batch element number `index` begins."""
     cdef int a
     cdef Py_ssize_t i
     x[0] = job.x
@@ -261,14 +393,10 @@ cdef inline void locate(const Job* job, Py_ssize_t index, const char** x, const 
         y[0] += i * job.batch[a].y
 
 
-cdef Py_ssize_t scratch_bytes(const Job* job) noexcept nogil:
-    """re and im, a line, and the kernel's transform if lines have their own."""
-    return (4 + (4 if job.h == NULL else 0)) * job.tree.m * job.tree.item + 3 * PAD
-
-
 cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
     """`per_unit` blocks of one line."""
-    cdef const Tree* t = job.tree
+    cdef const Tree* t = &job.tree
+    cdef const Side* row = &job.row
     cdef Py_ssize_t half = t.m * t.item, b, first, start, n
     cdef char* re = scratch
     cdef char* im = re + half + PAD
@@ -276,67 +404,93 @@ cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     cdef char* h = <char*>job.h
     cdef const char* x
     cdef const char* w
-    cdef const char* of
     cdef char* y
     locate(job, unit // job.n_units, &x, &w, &y)
     if h == NULL:
         h = line + 2 * half + PAD
-        prepare(job, w, re, im, h)
+        place_taps(job, t, w, re, im, line)
+        transform(t, re, im, h, 0, 0, 1, t.m)
     b = unit % job.n_units * job.per_unit
-    for b in range(b, min(job.n_blocks, b + job.per_unit)):
-        first = b * job.outputs
-        start = first - job.lo
-        n = min(job.outputs, job.n_out - first)
-        if job.step_x == job.item and start >= 0 and start + job.size <= job.n_in:
-            of = x + start * job.item
+    for b in range(b, min(row.n_blocks, b + job.per_unit)):
+        first = b * row.outputs
+        start = first - row.lo
+        n = min(row.outputs, row.n_out - first)
+        if not job.is_complex and row.x == t.item and start >= 0 and start + row.size <= row.n_in:
+            block(t, x + start * t.item, x + start * t.item + half, re, im, h, line, line + half)
+            copy_strided(y + first * row.y, row.y, line + (row.n_taps - 1) * t.item, t.item, n, t.item)
         else:
-            of = line
-            copy_line(line, x, job.n_in, job.step_x, job.boundary, job.constant, start, n + job.n_taps - 1, job.item)
-            memset(line + (n + job.n_taps - 1) * job.item, 0, (job.size - n - job.n_taps + 1) * job.item)
-        if job.is_complex:
-            if t.item == 4:
-                split(<const float*>of, <float*>re, <float*>im, t.m)
-            else:
-                split(<const double*>of, <double*>re, <double*>im, t.m)
-            block(t, re, im, re, im, h, re, im)
-            if t.item == 4:
-                join(<const float*>re, <const float*>im, <float*>line, n)
-            else:
-                join(<const double*>re, <const double*>im, <double*>line, n)
-        else:
-            block(t, of, of + half, re, im, h, line, line + half)
-        copy_strided(y + first * job.step_y, job.step_y, line, job.item, n, job.item)
+            fill(job, x, start, n + row.n_taps - 1, 0, 1, re, im, line)
+            multiply(t, re, im, h, 0, 0, 1, t.m)
+            store(job, re, im, y + first * row.y, n, 1, line)
 
 
-cdef void run_units(const Job* job, Py_ssize_t begin, Py_ssize_t end, char* scratch) noexcept nogil:
+cdef void whole_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
+    """One line in one block with its kernel."""
+    cdef const Tree* t = &job.tree
+    cdef Py_ssize_t half = t.m * t.item
+    cdef char* re = scratch
+    cdef char* im = re + half + PAD
+    cdef char* g_re = im + half + PAD
+    cdef char* g_im = g_re + half + PAD
+    cdef char* h = g_im + half + PAD
+    cdef char* line = h + 4 * t.leaf * t.item
+    cdef const char* x
+    cdef const char* w
+    cdef char* y
+    locate(job, unit, &x, &w, &y)
+    place_taps(job, t, w, g_re, g_im, line)
+    fill(job, x, -job.row.lo, job.row.n_out + job.row.n_taps - 1, 0, 1, re, im, line)
+    multiply_both(t, re, im, g_re, g_im, h, 0, 0, 1, t.m)
+    store(job, re, im, y, job.row.n_out, 1, line)
+
+
+cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
+    """One tile of rows by columns."""
+    cdef const Tree* t = &job.tree
+    cdef Py_ssize_t half = t.m * t.width * t.item
+    cdef char* re = scratch
+    cdef char* im = re + half + PAD
+    cdef char* line = im + half + PAD
+    cdef const char* x
+    cdef const char* w
+    cdef char* y
+    cdef Py_ssize_t r = unit % job.n_units // job.col.n_blocks * job.row.outputs
+    cdef Py_ssize_t c = unit % job.col.n_blocks * job.col.outputs
+    cdef Py_ssize_t n_rows = min(job.row.outputs, job.row.n_out - r), n_cols = min(job.col.outputs, job.col.n_out - c)
+    locate(job, unit // job.n_units, &x, &w, &y)
+    fill(job, x, r - job.row.lo, n_rows + job.row.n_taps - 1, c - job.col.lo, n_cols + job.col.n_taps - 1, re, im, line)
+    multiply(t, re, im, job.h, 0, 0, 1, t.m * t.width)
+    store(job, re, im, y + r * job.row.y + c * job.col.y, n_rows, n_cols, line)
+
+
+cdef void run_units(const Job* job, unit_function unit, Py_ssize_t begin, Py_ssize_t end, char* scratch) noexcept nogil:
     cdef Py_ssize_t u
     for u in range(begin, end):
-        line_unit(job, u, scratch)
+        unit(job, u, scratch)
 
 
-cdef int run(const Job* job, Py_ssize_t n_units, double unit_seconds, int workers, tick) except -1:
+cdef int run(const Job* job, unit_function unit, Py_ssize_t n_units, double unit_seconds, int workers, tick) except -1:
     """All units, in rounds; between rounds signals are heard and tick(fraction done) is called."""
-    cdef Py_ssize_t group = max(1, <Py_ssize_t>(GROUP_SECONDS / unit_seconds)), bytes = scratch_bytes(job)
+    cdef Py_ssize_t group = max(1, <Py_ssize_t>(GROUP_SECONDS / unit_seconds))
     cdef Py_ssize_t n_groups = (n_units + group - 1) // group, done = 0, stop, g, per_round
+    cdef Py_ssize_t bytes = (job.scratch + 4095) // 4096 * 4096 + 1024      # threads do not share cache sets
     cdef int team = team_size(workers, n_units * unit_seconds if n_groups > 1 else 0)
     cdef double began, seconds
     cdef cnp.ndarray scratch
     cdef char* base
     try:
-        bytes = (bytes + 4095) // 4096 * 4096 + 1024    # threads do not share cache sets
-        scratch = np.empty(team * bytes + 64, np.uint8)
+        scratch = _aligned(team * bytes)
         base = <char*>cnp.PyArray_DATA(scratch)
-        base += 64 - <size_t>base % 64
         per_round = max(team, <Py_ssize_t>(ROUND_SECONDS / 10 * team / (group * unit_seconds)))
         while done < n_groups:
             stop = min(n_groups, done + per_round)
             began = perf_counter()
             if team == 1:
                 with nogil:
-                    run_units(job, done * group, min(n_units, stop * group), base)
+                    run_units(job, unit, done * group, min(n_units, stop * group), base)
             else:
                 for g in prange(done, stop, nogil=True, num_threads=team, schedule="dynamic"):
-                    run_units(job, g * group, min(n_units, (g + 1) * group), base + threadid() * bytes)
+                    run_units(job, unit, g * group, min(n_units, (g + 1) * group), base + threadid() * bytes)
             done = stop
             seconds = perf_counter() - began
             per_round = max(team, <Py_ssize_t>(per_round * min(4.0, ROUND_SECONDS / max(seconds, 1e-6))))
@@ -348,86 +502,276 @@ cdef int run(const Job* job, Py_ssize_t n_units, double unit_seconds, int worker
     return 0
 
 
-cdef double block_seconds(Py_ssize_t m, int item):
-    """A rough estimate for a block of m complex numbers."""
-    cdef double bytes = 8.0 * m * item
-    return m * item * 0.033e-9 * np.log2(m) * (1 if bytes <= 1 << 17 else 1.3 if bytes <= 1 << 19 else 1.7)
+cdef cnp.ndarray _aligned(Py_ssize_t bytes):
+    """Memory from a cache line's start on."""
+    cdef cnp.ndarray memory = np.empty(bytes + 64, np.uint8)
+    return memory[64 - <size_t>cnp.PyArray_DATA(memory) % 64:]
 
 
-def block_size(code, is_complex, n_out, n_taps, n_lines=1):
-    """(complex numbers m, seconds a line) of the block that is best for lines of n_out outputs."""
-    cdef int item = 4 if code in (FC_F32, FC_C64) else 8
-    cdef Py_ssize_t lanes = TABLE.dtype[code].lanes if not is_complex else TABLE.dtype[FC_F32 if item == 4 else FC_F64].lanes
-    best = None
-    for exponent in range(2, 40):
+# ---- sizes -----------------------------------------------------------------------------------------------------------
+
+cdef double block_seconds(Py_ssize_t numbers, double levels, int item):
+    """A rough estimate for a block of so many complex numbers, `levels` the binary logarithm of its size."""
+    cdef double bytes = 2.0 * numbers * item
+    return numbers * item * 0.03e-9 * levels * (1 if bytes <= 1 << 16 else 1.3 if bytes <= 1 << 18 else 1.8)
+
+
+cdef list _sizes(Py_ssize_t unit, Py_ssize_t least, Py_ssize_t most):
+    """The block sizes 2^a, 5 2^(a - 2) and 3 2^(a - 1) units up to the first that reaches `least`, at most `most`."""
+    cdef Py_ssize_t m
+    sizes = []
+    for exponent in range(2, 60):
         for odd in (4, 5, 6):
-            m = (odd << exponent) * lanes
-            size = m if is_complex else 2 * m
-            if size < n_taps:
-                continue
-            if 8 * m * item > MOST_BYTES and best is not None:
-                return best
-            outputs = size - n_taps + 1
-            seconds = -(-n_out // outputs) * block_seconds(m, item)
+            m = (odd << exponent) * unit
+            if m > most and sizes:
+                return sizes
+            sizes.append(m)
+            if m >= least:
+                return sizes
+
+
+def line_size(code, n_out, n_taps):
+    """(m, seconds a line) of the best blocks for lines of n_out outputs."""
+    cdef int item, packed
+    cdef Py_ssize_t m, outputs
+    code, item, packed = _real(code)
+    best = None
+    for m in _sizes(TABLE.dtype[code].lanes, -(-(n_out + n_taps - 1) // packed), MOST_BYTES // (8 * item)):
+        outputs = packed * m - n_taps + 1
+        if outputs > 0:
+            seconds = -(-n_out // outputs) * block_seconds(m, np.log2(m), item)
             if best is None or seconds < best[1]:
                 best = m, seconds
-            if outputs >= n_out:
-                return best
+    if best is None:
+        raise ValueError(f"a kernel of {n_taps} taps does not fit a block")
+    return best
 
 
-def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary, cval,
-                 int workers, tick=None, m=None):
-    """As `_direct.correlate`, for a kernel with more than one tap along one axis at most; float and complex dtypes."""
-    cdef Job job
-    cdef int nd = x.ndim, i, axis = nd - 1, code = DTYPES[x.dtype]
-    cdef cnp.ndarray constant = np.full(1, cval, x.dtype), h, buffer
-    cdef Plan chosen
-    cdef Py_ssize_t n_lines = 1
-    cdef char* re
+def tile_size(code, n_rows, row_taps, n_cols, col_taps):
+    """(m, width, seconds a plane) of the best tiles for n_rows by n_cols outputs."""
+    cdef int item, packed, lanes
+    cdef Py_ssize_t m, width, outputs
+    code, item, packed = _real(code)
+    lanes = TABLE.dtype[code].lanes
+    best = None
+    for m in _sizes(1, -(-(n_rows + row_taps - 1) // packed), 1 << 20):
+        outputs = packed * m - row_taps + 1
+        if outputs <= 0:
+            continue
+        if col_taps == 1:
+            widths = [lanes * max(1, min(-(-n_cols // lanes), TILE_BYTES // (2 * m * item * lanes)))]
+        else:
+            widths = _sizes(lanes, n_cols + col_taps - 1, 1 << 20)
+        for width in widths:
+            if width < col_taps or (2 * m * width * item > MOST_TILE_BYTES and best is not None):
+                continue
+            levels = np.log2(m) if col_taps == 1 else np.log2(m * width)
+            seconds = block_seconds(m * width, levels, item) + packed * m * 60e-9
+            seconds *= -(-n_rows // outputs) * -(-n_cols // (width - col_taps + 1))
+            if best is None or seconds < best[2]:
+                best = m, width, seconds
+    if best is None:
+        raise ValueError(f"a kernel of {row_taps} by {col_taps} taps does not fit a tile")
+    return best
+
+
+cdef tuple _real(int code):
+    """(code of the real dtype, its bytes, numbers that a complex one stands for: 2 in real blocks)"""
+    if code in (FC_F32, FC_C64):
+        return FC_F32, 4, 2 if code == FC_F32 else 1
+    return FC_F64, 8, 2 if code == FC_F64 else 1
+
+
+# ---- calls -----------------------------------------------------------------------------------------------------------
+
+cdef Side side_of(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int i, int n_batch, tuple lo, tuple boundary) except *:
+    cdef Side side
+    side.n_in, side.n_out, side.n_taps = x.shape[i], y.shape[i], w.shape[i] if i >= n_batch else 1
+    side.x, side.w, side.y = x.strides[i], w.strides[i], y.strides[i]
+    side.lo = lo[i - n_batch] if i >= n_batch else 0
+    side.boundary = boundary[i - n_batch] if i >= n_batch else ZERO
+    side.size = side.outputs = side.n_blocks = 1
+    return side
+
+
+cdef void cut(Side* side, Py_ssize_t size) noexcept:
+    """Blocks of this size."""
+    side.size = size
+    side.outputs = size - side.n_taps + 1
+    side.n_blocks = (side.n_out + side.outputs - 1) // side.outputs
+
+
+cdef list _convolved(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo):
+    return [i for i in range(n_batch, x.ndim)
+            if w.shape[i] > 1 or lo[i - n_batch] != 0 or x.shape[i] != y.shape[i]] or [x.ndim - 1]
+
+
+cdef bint begin(Job* job, cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, cnp.ndarray constant, list used) except *:
+    """Fill in the job but for its tree and sides; is there one kernel for all?"""
     cdef bint shared = True
-    for i in range(nd):
-        if y.shape[i] == 0:
-            return
-        if i >= n_batch and not (w.shape[i] == 1 and lo[i - n_batch] == 0 and x.shape[i] == y.shape[i]):
-            axis = i
-    job.is_complex = code in (FC_C64, FC_C128)
+    cdef int i
+    job.is_complex = x.dtype.kind == "c"
     job.item = <int>x.itemsize
     job.constant = <const char*>cnp.PyArray_DATA(constant)
     job.x = <const char*>cnp.PyArray_DATA(x)
     job.w = <const char*>cnp.PyArray_DATA(w)
     job.y = <char*>cnp.PyArray_DATA(y)
+    job.h = NULL
     job.n_batch = 0
-    for i in range(nd):
-        if i != axis:
+    job.col.n_taps = job.col.n_blocks = 1
+    job.col.w = 0
+    for i in range(x.ndim):
+        if i not in used:
             job.batch[job.n_batch].n = y.shape[i]
             job.batch[job.n_batch].x = x.strides[i]
             job.batch[job.n_batch].w = w.strides[i] if w.shape[i] > 1 else 0
             job.batch[job.n_batch].y = y.strides[i]
             shared = shared and job.batch[job.n_batch].w == 0
-            n_lines *= y.shape[i]
             job.n_batch += 1
-    job.n_in, job.step_x = x.shape[axis], x.strides[axis]
-    job.n_taps, job.step_w = w.shape[axis], w.strides[axis]
-    job.n_out, job.step_y = y.shape[axis], y.strides[axis]
-    job.lo = lo[axis - n_batch] if axis >= n_batch else 0
-    job.boundary = boundary[axis - n_batch] if axis >= n_batch else ZERO
+    return shared
 
-    if m is None:
-        m, _ = block_size(code, job.is_complex, job.n_out, job.n_taps)
-    chosen = plan(FC_F32 if job.item == (8 if job.is_complex else 4) else FC_F64, m)
-    job.tree = &chosen.tree
-    job.size = m if job.is_complex else 2 * m
-    job.outputs = job.size - job.n_taps + 1
-    job.n_blocks = (job.n_out + job.outputs - 1) // job.outputs
-    job.per_unit = 1 if shared else min(job.n_blocks, <Py_ssize_t>OWN_KERNEL_BLOCKS)
-    job.n_units = (job.n_blocks + job.per_unit - 1) // job.per_unit
-    job.h = NULL
+
+cdef Py_ssize_t n_elements(const Job* job) noexcept:
+    """Of the batch."""
+    cdef Py_ssize_t n = 1
+    cdef int a
+    for a in range(job.n_batch):
+        n *= job.batch[a].n
+    return n
+
+
+def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary, cval,
+                 int workers, tick=None, size=None):
+    """As `_direct.correlate`, in blocks that stay in the cache: float and complex dtypes, one or two convolved axes.
+
+    `size` is (m,) or (m, width) as `line_size` and `tile_size` give it, which are asked if it is None.
+    """
+    cdef int i, row, col = -1
+    cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
+    cdef list axes = _convolved(x, w, y, n_batch, lo)
+    if y.size == 0:
+        return
+    if len(axes) > 2:
+        raise ValueError("at most two convolved axes")
+    row = axes[0]
+    if len(axes) == 2:
+        col = axes[1]
+        if x.strides[row] == x.itemsize:
+            row, col = col, row
+    elif x.strides[row] != x.itemsize:                  # columns side by side, if they lie so and share the kernel
+        for i in range(x.ndim):
+            if i != row and x.strides[i] == x.itemsize and (w.shape[i] == 1 or w.strides[i] == 0) \
+                    and x.shape[i] > 1 and i not in axes:
+                col = i
+    if col < 0:
+        _lines(x, w, y, n_batch, lo, boundary, constant, workers, tick, row, size)
+    else:
+        _tiles(x, w, y, n_batch, lo, boundary, constant, workers, tick, row, col, size)
+
+
+cdef int _lines(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary,
+                cnp.ndarray constant, int workers, tick, int row, size) except -1:
+    cdef Job job
+    cdef Plan made
+    cdef cnp.ndarray h, buffer
+    cdef char* re
+    cdef bint shared = begin(&job, x, w, y, constant, [row])
+    cdef Py_ssize_t half
+    job.row = side_of(x, w, y, row, n_batch, lo, boundary)
+    code = DTYPES[x.dtype]
+    m, = size or line_size(code, job.row.n_out, job.row.n_taps)[:1]
+    code, _, packed = _real(code)
+    made = _plan(code, m, TABLE.dtype[code].lanes)
+    job.tree = made.tree
+    cut(&job.row, packed * m)
+    half = job.tree.m * job.tree.item
+    job.scratch = 4 * half + 3 * PAD
+    job.per_unit = 1
     if shared:
-        h = np.empty(4 * m * job.tree.item + 64, np.uint8)
-        buffer = np.empty(2 * m * job.tree.item + PAD, np.uint8)
+        h, buffer = _aligned(4 * half), _aligned(job.scratch)
         job.h = <const char*>cnp.PyArray_DATA(h)
-        job.h += 64 - <size_t>job.h % 64
         re = <char*>cnp.PyArray_DATA(buffer)
         with nogil:
-            prepare(&job, job.w, re, re + job.tree.m * job.tree.item + PAD, <char*>job.h)
-    run(&job, n_lines * job.n_units, job.per_unit * block_seconds(m, job.tree.item), workers, tick)
+            place_taps(&job, &job.tree, job.w, re, re + half + PAD, re + 2 * (half + PAD))
+            transform(&job.tree, re, re + half + PAD, <char*>job.h, 0, 0, 1, job.tree.m)
+        del buffer
+    else:
+        job.scratch += 4 * half
+        job.per_unit = min(job.row.n_blocks, <Py_ssize_t>OWN_KERNEL_BLOCKS)
+    job.n_units = (job.row.n_blocks + job.per_unit - 1) // job.per_unit
+    return run(&job, line_unit, n_elements(&job) * job.n_units,
+               job.per_unit * block_seconds(m, np.log2(m), job.tree.item), workers, tick)
+
+
+cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary,
+                cnp.ndarray constant, int workers, tick, int row, int col, size) except -1:
+    cdef Job job
+    cdef Plan made, rows
+    cdef Tree kernel, inner
+    cdef cnp.ndarray h, buffer
+    cdef char* re
+    cdef Py_ssize_t half
+    cdef bint shared = begin(&job, x, w, y, constant, [row, col])
+    if not shared:                                      # one kernel after the other
+        own = [i for i in range(n_batch) if w.shape[i] > 1 and w.strides[i] != 0]
+        for index in np.ndindex(*[w.shape[i] for i in own]):
+            part = [slice(None)] * x.ndim
+            for i, k in zip(own, index):
+                part[i] = slice(k, k + 1)
+            part = tuple(part)
+            _tiles(x[part], w[part], y[part], n_batch, lo, boundary, constant, workers, tick, row, col, size)
+        return 0
+    job.row = side_of(x, w, y, row, n_batch, lo, boundary)
+    job.col = side_of(x, w, y, col, n_batch, lo, boundary)
+    code = DTYPES[x.dtype]
+    m, width = size or tile_size(code, job.row.n_out, job.row.n_taps, job.col.n_out, job.col.n_taps)[:2]
+    code, _, packed = _real(code)
+    made = _plan(code, m, 1)
+    job.tree = made.tree
+    job.tree.width = width
+    kernel = job.tree
+    if job.col.n_taps > 1:
+        rows = _plan(code, width, job.tree.lanes)
+        inner = rows.tree
+        job.tree.rows = kernel.rows = &inner
+    else:
+        kernel.width = kernel.lanes
+    cut(&job.row, packed * m)
+    cut(&job.col, width)
+    job.per_unit = 1
+    job.n_units = job.row.n_blocks * job.col.n_blocks
+    half = m * kernel.width * kernel.item
+    h, buffer = _aligned(spectrum_bytes(&kernel, m * kernel.width)), _aligned(4 * half + 2 * PAD)
+    job.h = <const char*>cnp.PyArray_DATA(h)
+    re = <char*>cnp.PyArray_DATA(buffer)
+    with nogil:
+        place_taps(&job, &kernel, job.w, re, re + half + PAD, re + 2 * (half + PAD))
+        transform(&kernel, re, re + half + PAD, <char*>job.h, 0, 0, 1, kernel.m * kernel.width)
+    del buffer
+    job.scratch = 2 * (job.tree.m + 1) * width * job.tree.item + 2 * PAD
+    return run(&job, tile_unit, n_elements(&job) * job.n_units,
+               block_seconds(m * width, np.log2(m * width), job.tree.item), workers, tick)
+
+
+def whole(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary, cval, int workers, tick=None):
+    """The same in one block for each line, with one convolved axis: for a kernel about as long as x."""
+    cdef Job job
+    cdef Plan made
+    cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
+    cdef list axes = _convolved(x, w, y, n_batch, lo)
+    cdef Py_ssize_t half
+    if y.size == 0:
+        return
+    if len(axes) > 1:
+        raise ValueError("at most one convolved axis")
+    begin(&job, x, w, y, constant, axes)
+    job.row = side_of(x, w, y, axes[0], n_batch, lo, boundary)
+    code, _, packed = _real(DTYPES[x.dtype])
+    m = max(_sizes(TABLE.dtype[code].lanes, -(-(job.row.n_out + job.row.n_taps - 1) // packed), 1 << 60))
+    made = _plan(code, m, TABLE.dtype[code].lanes)
+    job.tree = made.tree
+    cut(&job.row, packed * m)
+    half = job.tree.m * job.tree.item
+    job.per_unit = job.n_units = 1
+    job.scratch = 4 * (half + PAD) + 4 * job.tree.leaf * job.tree.item + (2 * half if job.is_complex else 0)
+    run(&job, whole_unit, n_elements(&job), 2 * block_seconds(m, np.log2(m), job.tree.item), workers, tick)
