@@ -57,7 +57,7 @@ def check(run, x, w, lo, n_out, boundary="zero", cval=0, tol=4.0, **options):
 @pytest.mark.parametrize("run", [_fft.overlap_save, _fft.whole])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_lengths(rng, run, dtype):
-    for n, m in itertools.product([1, 2, 7, 64, 100, 777, 3000], [1, 2, 5, 64, 129, 1000]):
+    for n, m in itertools.product([1, 2, 7, 100, 777], [1, 2, 5, 64, 300]):
         check(run, random(rng, n, dtype), random(rng, m, dtype), (m - 1,), (n + m - 1,))
 
 
@@ -65,7 +65,7 @@ def test_lengths(rng, run, dtype):
 def test_every_block_size(rng, dtype):
     x, w = random(rng, 5000, dtype), random(rng, 100, dtype)
     unit = 16 if dtype == "f" else 8
-    for nodes in [16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 512, 768, 1024, 1280]:
+    for nodes in [16, 20, 24, 32, 40, 48, 64, 80, 96, 256, 1024, 1280]:
         check(_fft.overlap_save, x, w, (99,), (5099,), size=(unit * nodes,))
 
 
@@ -73,7 +73,7 @@ def test_every_block_size(rng, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("boundary", [*PAD, "wrap"])
 def test_boundaries(rng, run, dtype, boundary):
-    for n, m in [(300, 51), (20, 75), (1, 3), (1000, 400)]:
+    for n, m in [(300, 51), (20, 75), (1, 3), (500, 200)]:
         cval = 2.5 if boundary == "constant" else 0
         check(run, random(rng, n, dtype), random(rng, m, dtype), (m // 3,), (n,), boundary, cval)
 
@@ -109,7 +109,7 @@ def test_a_kernel_for_each_line(rng, run, dtype, order):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_planes(rng, dtype):
-    for shape, taps in [((50, 70), (5, 7)), ((200, 130), (31, 1)), ((33, 300), (2, 40)), ((1, 1), (3, 3)), ((90, 100), (60, 80))]:
+    for shape, taps in [((50, 70), (5, 7)), ((200, 130), (31, 1)), ((33, 300), (2, 40)), ((1, 1), (3, 3)), ((40, 60), (20, 30))]:
         x, w = random(rng, (2, *shape), dtype), random(rng, taps, dtype)
         lo, full = [m - 1 for m in taps], [n + m - 1 for n, m in zip(shape, taps)]
         check(_fft.overlap_save, x, w, lo, full)

@@ -1,39 +1,35 @@
-"""Correlation by FFT: block sizes, twiddle factors, overlap-save and whole transforms around the kernels.
+"""Correlation by FFT: overlap-save in blocks or tiles that stay in the cache, or one block for a whole line.
 
 A block of N real numbers a is one polynomial z(t) = sum_j (a_j + i a_{j + m}) t^j of m = N/2 complex coefficients,
-modulo t^m - i: since i stands for t^m, products are those of real polynomials modulo t^N + 1. With tap t of the
-kernel at -t, that is at N - t with its sign changed, block output o is sum_t w[t] a[o + t] for o <= N - n_taps; the
-outputs behind that are thrown away. A complex block has N = m. The kernel's transform is made once a call.
+modulo t^m - i: since i stands for t^m, products are those of real polynomials modulo t^N + 1. A complex block has
+N = m. The kernel is reversed, so that block output o + n_taps - 1 is sum_t w[t] a[o + t]; the first n_taps - 1 are
+thrown away. A tile is the same with rows for coefficients: columns side by side if nothing is convolved along them,
+else polynomials of the row's length in another variable. The passes are _tree's.
 
-What lies outside x is copied into a line buffer; x itself is never padded. Blocks depend on the problem alone, so
-results do not depend on the number of threads. The caller has validated everything.
+What lies outside x is filled in when a block is copied; x itself is never padded. Blocks depend on the problem alone,
+so results do not depend on the number of threads. The caller has validated everything.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 cimport numpy as cnp
 
-from functools import lru_cache
 from time import perf_counter
 
 import numpy as np
 
-from fastconv import _kernels
+from fastconv._tree import plan
 
 from fastconv._boundary cimport ZERO, copy_line, copy_strided, source
-from fastconv._kernels.table cimport (
-    FC_C64, FC_C128, FC_F32, FC_F64, FC_KERNEL_TABLE, fc_fft, fc_kernel_table,
-)
+from fastconv._kernels.table cimport FC_C64, FC_C128, FC_F32, FC_F64
 from fastconv._threads cimport team_done, team_size
+from fastconv._tree cimport TABLE, Plan, Tree, multiply, multiply_both, spectrum_bytes, transform
 
 cnp.import_array()
 
 cdef enum:
     MAX_AXES = 64                   # NumPy's
-    MAX_PASSES = 32
-    LEAF_BYTES = 16 * 1024          # a part of a block that is worked on pass by pass
     PAD = 128                       # bytes between re and im of a block: they do not share cache sets
     MOST_BYTES = 8 * 1024 * 1024    # working memory of a block
     TILE_BYTES = 256 * 1024         # of columns side by side
@@ -42,176 +38,10 @@ cdef enum:
 cdef double GROUP_SECONDS = 20e-6   # units that one thread takes at a time
 cdef double ROUND_SECONDS = 0.1     # between looks at signals
 
-cdef const fc_kernel_table* TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(_kernels.table, FC_KERNEL_TABLE)
 DTYPES = {
     np.dtype(name): code
     for name, code in [("float32", FC_F32), ("float64", FC_F64), ("complex64", FC_C64), ("complex128", FC_C128)]
 }
-cdef object TURN = 8 * np.arctan(np.longdouble(1))
-
-
-# ---- plans ---------------------------------------------------------------------------------------------------------
-
-cdef struct Tree:                   # the passes over a block of m coefficients
-    const fc_fft* kernels
-    int item, lanes                 # bytes of a real number; reals in a vector
-    Py_ssize_t m, width             # numbers in a coefficient: 1, or a row of them
-    Py_ssize_t leaf                 # numbers in a part of the block that is worked on pass by pass
-    int last                        # number of the last pass, of radix 4
-    int[MAX_PASSES] radix
-    const char* w[MAX_PASSES]       # twiddle factors by pass and node
-    const char* modulus             # of the nodes at the end
-    const Tree* rows                # coefficients that are rows: how to multiply them, NULL: by one number each
-
-
-cdef class Plan:
-    """The twiddle factors for m coefficients of the real dtype `code`, down to nodes of `end` coefficients."""
-    cdef Tree tree
-    cdef list tables
-
-    def __init__(self, int code, Py_ssize_t m, Py_ssize_t end):
-        cdef cnp.ndarray table
-        cdef int i
-        dtype = np.dtype(np.float32 if code == FC_F32 else np.float64)
-        self.tree.kernels = TABLE.dtype[code].fft
-        self.tree.item = dtype.itemsize
-        self.tree.lanes = TABLE.dtype[code].lanes
-        self.tree.m = m
-        self.tree.width = 1
-        self.tree.rows = NULL
-        self.tree.leaf = LEAF_BYTES // (2 * dtype.itemsize)
-        radices = _radices(m // end)
-        self.tree.last = len(radices) - 1
-        self.tables = _twiddles(radices, dtype)
-        for i, table in enumerate(self.tables):
-            self.tree.w[i] = <const char*>cnp.PyArray_DATA(table)
-        self.tree.modulus = self.tree.w[len(radices)]
-        for i, radix in enumerate(radices):
-            self.tree.radix[i] = radix
-
-
-@lru_cache(maxsize=64)
-def _plan(code, m, end):
-    """The plan, made once and shared between threads."""
-    return Plan(code, m, end)
-
-
-cdef list _radices(Py_ssize_t nodes):
-    """The passes for 2^a, 3 2^a or 5 2^a nodes, a > 1: any odd radix first, 4 last."""
-    radices = []
-    for radix in (3, 5):
-        if nodes % radix == 0:
-            radices.append(radix)
-            nodes //= radix
-    if nodes.bit_length() % 2 == 0:
-        radices.append(2)
-    return radices + [4] * ((nodes.bit_length() - 1) // 2)
-
-
-cdef list _twiddles(list radices, dtype):
-    """By pass, the powers 1 to R - 1 of every node's w; then the moduli of the last nodes."""
-    angles = np.array([0.25], np.longdouble)            # in turns; the root is modulo t^m - i
-    tables = []
-    for radix in radices:
-        angles = angles / radix
-        w = _unit(angles)
-        tables.append(np.stack([w ** r for r in range(1, radix)], axis=1))
-        order = [0, 2, 1, 3] if radix == 4 else range(radix)
-        angles = (angles[:, np.newaxis] + np.array(order, np.longdouble) / radix).ravel()
-    tables.append(_unit(angles))
-    return [np.ascontiguousarray(np.stack([w.real, w.imag], axis=-1), dtype) for w in tables]
-
-
-cdef _unit(angles):
-    """e^(2 pi i angles)"""
-    return np.cos(TURN * angles) + 1j * np.sin(TURN * angles)
-
-
-cdef inline Py_ssize_t spectrum_bytes(const Tree* t, Py_ssize_t n) noexcept nogil:
-    """Of the transform of n numbers of a kernel."""
-    return (4 * n if t.width == 1 or t.rows != NULL else 2 * (n // t.width)) * t.item
-
-
-cdef void transform(const Tree* t, char* re, char* im, char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
-                    Py_ssize_t n) noexcept nogil:
-    """Take `nodes` nodes, from number q before pass i on, of n numbers each, down to the end, into h."""
-    cdef Py_ssize_t g, step = n * t.item
-    cdef int radix
-    if nodes > 1 and nodes * n > t.leaf and i <= t.last:
-        for g in range(nodes):
-            transform(t, re + g * step, im + g * step, h + spectrum_bytes(t, g * n), i, q + g, 1, n)
-    elif i <= t.last:
-        radix = t.radix[i]
-        n //= radix
-        t.kernels.down[radix](re, im, re, im, n, nodes, t.w[i] + q * 2 * (radix - 1) * t.item)
-        transform(t, re, im, h, i + 1, q * radix, nodes * radix, n)
-    elif t.width == 1:
-        t.kernels.spectrum(re, im, h, nodes, t.modulus + q * 2 * t.item)
-    elif t.rows != NULL:
-        for g in range(nodes):
-            transform(t.rows, re + g * step, im + g * step, h + spectrum_bytes(t, g * n), 0, 0, 1, n)
-    else:                                               # all columns are the same
-        for g in range(nodes):
-            memcpy(h + 2 * g * t.item, re + g * step, t.item)
-            memcpy(h + (2 * g + 1) * t.item, im + g * step, t.item)
-
-
-cdef void multiply(const Tree* t, char* re, char* im, const char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
-                   Py_ssize_t n) noexcept nogil:
-    """The same for a signal; then its product with h, and back up before pass i."""
-    cdef Py_ssize_t g, step = n * t.item
-    cdef int radix
-    cdef const char* w
-    if nodes > 1 and nodes * n > t.leaf and i <= t.last:
-        for g in range(nodes):
-            multiply(t, re + g * step, im + g * step, h + spectrum_bytes(t, g * n), i, q + g, 1, n)
-    elif i == t.last and t.width == 1:
-        t.kernels.multiply(re, im, h, nodes, t.w[i] + q * 6 * t.item)
-    elif i <= t.last:
-        radix = t.radix[i]
-        n //= radix
-        w = t.w[i] + q * 2 * (radix - 1) * t.item
-        t.kernels.down[radix](re, im, re, im, n, nodes, w)
-        multiply(t, re, im, h, i + 1, q * radix, nodes * radix, n)
-        t.kernels.up[radix](re, im, re, im, n, nodes, w)
-    elif t.rows != NULL:
-        for g in range(nodes):
-            multiply(t.rows, re + g * step, im + g * step, h + spectrum_bytes(t, g * n), 0, 0, 1, n)
-    else:
-        t.kernels.scale(re, im, h, n, nodes)
-
-
-cdef void multiply_both(const Tree* t, char* re, char* im, char* g_re, char* g_im, char* h, int i, Py_ssize_t q,
-                        Py_ssize_t nodes, Py_ssize_t n) noexcept nogil:
-    """The same with the kernel in g, whose transform is needed only once: h holds a leaf of it."""
-    cdef Py_ssize_t g, step = n * t.item
-    cdef int radix
-    cdef const char* w
-    if nodes * n <= t.leaf:
-        transform(t, g_re, g_im, h, i, q, nodes, n)
-        multiply(t, re, im, h, i, q, nodes, n)
-    elif nodes > 1:
-        for g in range(nodes):
-            multiply_both(t, re + g * step, im + g * step, g_re + g * step, g_im + g * step, h, i, q + g, 1, n)
-    else:
-        radix = t.radix[i]
-        n //= radix
-        w = t.w[i] + q * 2 * (radix - 1) * t.item
-        t.kernels.down[radix](g_re, g_im, g_re, g_im, n, nodes, w)
-        t.kernels.down[radix](re, im, re, im, n, nodes, w)
-        multiply_both(t, re, im, g_re, g_im, h, i + 1, q * radix, radix, n)
-        t.kernels.up[radix](re, im, re, im, n, nodes, w)
-
-
-cdef void block(const Tree* t, const char* x_re, const char* x_im, char* re, char* im, const char* h, char* y_re,
-                char* y_im) noexcept nogil:
-    """y = the product of block x with h, worked out in re and im."""
-    cdef int radix = t.radix[0]
-    cdef Py_ssize_t n = t.m // radix
-    t.kernels.down[radix](x_re, x_im, re, im, n, 1, t.w[0])
-    multiply(t, re, im, h, 1, 0, radix, n)
-    t.kernels.up[radix](re, im, y_re, y_im, n, 1, t.w[0])
-
 
 
 # ---- blocks of x and y -----------------------------------------------------------------------------------------------
@@ -397,7 +227,7 @@ cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     """`per_unit` blocks of one line."""
     cdef const Tree* t = &job.tree
     cdef const Side* row = &job.row
-    cdef Py_ssize_t half = t.m * t.item, b, first, start, n
+    cdef Py_ssize_t half = t.m * t.item, b, first, n
     cdef char* re = scratch
     cdef char* im = re + half + PAD
     cdef char* line = im + half + PAD
@@ -413,15 +243,10 @@ cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     b = unit % job.n_units * job.per_unit
     for b in range(b, min(row.n_blocks, b + job.per_unit)):
         first = b * row.outputs
-        start = first - row.lo
         n = min(row.outputs, row.n_out - first)
-        if not job.is_complex and row.x == t.item and start >= 0 and start + row.size <= row.n_in:
-            block(t, x + start * t.item, x + start * t.item + half, re, im, h, line, line + half)
-            copy_strided(y + first * row.y, row.y, line + (row.n_taps - 1) * t.item, t.item, n, t.item)
-        else:
-            fill(job, x, start, n + row.n_taps - 1, 0, 1, re, im, line)
-            multiply(t, re, im, h, 0, 0, 1, t.m)
-            store(job, re, im, y + first * row.y, n, 1, line)
+        fill(job, x, first - row.lo, n + row.n_taps - 1, 0, 1, re, im, line)
+        multiply(t, re, im, h, 0, 0, 1, t.m)
+        store(job, re, im, y + first * row.y, n, 1, line)
 
 
 cdef void whole_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
@@ -681,7 +506,7 @@ cdef int _lines(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
     code = DTYPES[x.dtype]
     m, = size or line_size(code, job.row.n_out, job.row.n_taps)[:1]
     code, _, packed = _real(code)
-    made = _plan(code, m, TABLE.dtype[code].lanes)
+    made = plan(code, m, TABLE.dtype[code].lanes)
     job.tree = made.tree
     cut(&job.row, packed * m)
     half = job.tree.m * job.tree.item
@@ -726,12 +551,12 @@ cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
     code = DTYPES[x.dtype]
     m, width = size or tile_size(code, job.row.n_out, job.row.n_taps, job.col.n_out, job.col.n_taps)[:2]
     code, _, packed = _real(code)
-    made = _plan(code, m, 1)
+    made = plan(code, m, 1)
     job.tree = made.tree
     job.tree.width = width
     kernel = job.tree
     if job.col.n_taps > 1:
-        rows = _plan(code, width, job.tree.lanes)
+        rows = plan(code, width, job.tree.lanes)
         inner = rows.tree
         job.tree.rows = kernel.rows = &inner
     else:
@@ -768,7 +593,7 @@ def whole(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tu
     job.row = side_of(x, w, y, axes[0], n_batch, lo, boundary)
     code, _, packed = _real(DTYPES[x.dtype])
     m = max(_sizes(TABLE.dtype[code].lanes, -(-(job.row.n_out + job.row.n_taps - 1) // packed), 1 << 60))
-    made = _plan(code, m, TABLE.dtype[code].lanes)
+    made = plan(code, m, TABLE.dtype[code].lanes)
     job.tree = made.tree
     cut(&job.row, packed * m)
     half = job.tree.m * job.tree.item

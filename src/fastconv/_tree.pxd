@@ -1,0 +1,33 @@
+# The passes over a block of coefficients, for the drivers (_fft). `t` comes from plan(...).tree; width and rows may be
+# set in a copy of it. re and im hold n numbers, those of `nodes` nodes from number q before pass i; a whole block is
+# i = 0, q = 0, nodes = 1.
+from fastconv._kernels.table cimport fc_fft, fc_kernel_table
+
+cdef enum:
+    MAX_PASSES = 32
+
+cdef struct Tree:                   # the passes over a block of m coefficients
+    const fc_fft* kernels
+    int item, lanes                 # bytes of a real number; reals in a vector
+    Py_ssize_t m, width             # numbers in a coefficient: 1, or a row of them
+    Py_ssize_t leaf                 # numbers in a part of the block that is worked on pass by pass
+    int last                        # number of the last pass, of radix 4
+    int[MAX_PASSES] radix
+    const char* w[MAX_PASSES]       # twiddle factors by pass and node
+    const char* modulus             # of the nodes at the end
+    const Tree* rows                # coefficients that are rows: how to multiply them, NULL: by one number each
+
+
+cdef class Plan:
+    cdef Tree tree
+    cdef list tables
+
+
+cdef const fc_kernel_table* TABLE
+cdef Py_ssize_t spectrum_bytes(const Tree* t, Py_ssize_t n) noexcept nogil
+cdef void transform(const Tree* t, char* re, char* im, char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
+                    Py_ssize_t n) noexcept nogil
+cdef void multiply(const Tree* t, char* re, char* im, const char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
+                   Py_ssize_t n) noexcept nogil
+cdef void multiply_both(const Tree* t, char* re, char* im, char* g_re, char* g_im, char* h, int i, Py_ssize_t q,
+                        Py_ssize_t nodes, Py_ssize_t n) noexcept nogil
