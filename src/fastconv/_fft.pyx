@@ -384,7 +384,8 @@ def tile_size(code, n_rows, row_taps, n_cols, col_taps):
         if outputs <= 0:
             continue
         if col_taps == 1:
-            widths = [lanes * max(1, min(-(-n_cols // lanes), TILE_BYTES // (2 * m * item * lanes)))]
+            width = max(2, lanes)                       # a width of 1 means that coefficients are numbers
+            widths = [width * max(1, min(-(-n_cols // width), TILE_BYTES // (2 * m * item * width)))]
         else:
             widths = _sizes(lanes, n_cols + col_taps - 1, 1 << 20)
         for width in widths:
@@ -560,7 +561,7 @@ cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
         inner = rows.tree
         job.tree.rows = kernel.rows = &inner
     else:
-        kernel.width = kernel.lanes
+        kernel.width = max(2, kernel.lanes)
     cut(&job.row, packed * m)
     cut(&job.col, width)
     job.per_unit = 1
