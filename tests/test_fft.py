@@ -12,7 +12,13 @@ from fastconv import _fft
 from fastconv._problem import BOUNDARIES
 
 DTYPES = "fdFD"
-PAD = {"zero": "constant", "constant": "constant", "reflect": "symmetric", "mirror": "reflect", "nearest": "edge"}
+PAD = {
+    "zero": "constant",
+    "constant": "constant",
+    "reflect": "symmetric",
+    "mirror": "reflect",
+    "nearest": "edge",
+}
 WIDE = {"f": "d", "d": "g", "F": "D", "D": "G"}
 
 
@@ -110,8 +116,8 @@ def test_a_kernel_for_each_line(rng, run, dtype, order):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_planes(rng, dtype):
-    sizes = [((50, 70), (5, 7)), ((200, 130), (31, 1)), ((33, 300), (2, 40)), ((1, 1), (3, 3)), ((40, 60), (20, 30))]
-    for shape, taps in sizes:
+    shapes = (50, 70), (200, 130), (33, 300), (1, 1), (40, 60)
+    for shape, taps in zip(shapes, [(5, 7), (31, 1), (2, 40), (3, 3), (20, 30)]):
         x, w = random(rng, (2, *shape), dtype), random(rng, taps, dtype)
         lo, full = [m - 1 for m in taps], [n + m - 1 for n, m in zip(shape, taps)]
         check(_fft.overlap_save, x, w, lo, full)
