@@ -41,8 +41,8 @@ def measure(table: Table, x: np.ndarray, w: np.ndarray, peer: Call, whole: bool,
     timings = compare(calls, budget=0.03 if quick else 0.1, rounds=3 if quick else 5)
     found = {name: t.best for name, t in timings.items()}
     ours = min(found["overlap_save"], found.get("whole", np.inf))
-    each = [found[name] / x.size * 1e9 if name in found else None for name in ("overlap_save", "whole", "direct")]
-    cells = [None if ns is None else f"{ns:.2f}" for ns in each]
+    names = ("overlap_save", "whole", "direct")
+    cells = [f"{found[name] / x.size * 1e9:.2f}" if name in found else None for name in names]
     table.row(x.dtype, size(x), size(w), human(ours), *cells, f"{found['scipy'] / ours:.1f}")
 
 

@@ -338,7 +338,8 @@ cdef cnp.ndarray _aligned(Py_ssize_t bytes):
 cdef double block_seconds(Py_ssize_t numbers, double levels, int item):
     """A rough estimate for a block of so many complex numbers, `levels` the binary logarithm of its size."""
     cdef double bytes = 2.0 * numbers * item
-    return numbers * item * 0.03e-9 * levels * (1 if bytes <= 1 << 16 else 1.3 if bytes <= 1 << 18 else 1.8)
+    cdef double cache = 1 if bytes <= 32 * 1024 else 1.4 if bytes <= 256 * 1024 else 2
+    return numbers * item * (0.25e-9 + 0.025e-9 * levels * cache)
 
 
 cdef list _sizes(Py_ssize_t unit, Py_ssize_t least, Py_ssize_t most):
