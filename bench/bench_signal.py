@@ -34,6 +34,7 @@ class Bench:
     machine: Machine
     peers: Peers
     quick: bool
+    method: str
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -47,7 +48,8 @@ class Bench:
     def measure(self, table: Table, section: str, p: Problem, threads: int = 1) -> dict[str, Any]:
         """Time one problem against its peers; print and keep the row."""
         with thread_limit(threads):
-            calls = {"fastconv": ours(p)} | {f"copy {k}": v for k, v in copies(p.x).items()}
+            calls = {"fastconv": ours(p, method=self.method)}
+            calls |= {f"copy {k}": v for k, v in copies(p.x).items()}
             calls |= self.peers.best(p, threads)
             peak = partial(self.machine.peak, p.x.dtype)
             found = compare(calls, budget=self.budget, peak=lambda: peak() * threads)
@@ -226,8 +228,9 @@ def main() -> None:
     add("--quick", action="store_true", help="fewer sizes, shorter timings")
     add("--json", type=Path, metavar="FILE", help="write the rows there")
     add("--patience", type=float, default=3.0, metavar="S", help="leave out peers that take longer than this")
+    add("--method", default="auto", help="fastconv's; the shares suppose direct sums (default: auto)")
     args = parser.parse_args()
-    bench = Bench(Machine(), Peers(args.patience), args.quick)
+    bench = Bench(Machine(), Peers(args.patience), args.quick, args.method)
     about = bench.peers.versions()
     print(f"{bench.machine.isa}: " + ", ".join(f"{name} {version}" for name, version in about.items()))
     for t in FLOATS:

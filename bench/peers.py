@@ -70,9 +70,9 @@ def random(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     return (x + 1j * rng.standard_normal(shape) if kind == "c" else x).astype(dtype)
 
 
-def ours(p: Problem, out: np.ndarray | None = None) -> Call:
-    options: dict[str, Any] = {"axes": p.axis, "boundary": p.boundary, "out": out}
-    plain: dict[str, Any] = {"axes": None, "boundary": "zero", "out": None}
+def ours(p: Problem, out: np.ndarray | None = None, method: str = "auto") -> Call:
+    options: dict[str, Any] = {"axes": p.axis, "boundary": p.boundary, "out": out, "method": method}
+    plain: dict[str, Any] = {"axes": None, "boundary": "zero", "out": None, "method": "auto"}
     options = {name: value for name, value in options.items() if value is not plain[name]}
     return lambda: fastconv.convolve(p.x, p.h, p.mode, **options)
 

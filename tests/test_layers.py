@@ -12,7 +12,7 @@ LAYERS = {
     "machine": ["_version", "_cpu"],
     "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.{isa}", "_kernels"],
     "drivers": ["_threads", "_openmp", "_boundary", "_direct", "_tree", "_fft"],
-    "planning": ["_check", "_problem", "_blocks", "_methods", "_convolve"],
+    "planning": ["_check", "_problem", "_blocks", "_transforms", "_methods", "_convolve"],
     "package": ["_entry", "_config", "fastconv"],
     "domains": [
         "signal._arguments",

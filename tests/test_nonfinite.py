@@ -101,9 +101,9 @@ def test_complex(rng, name, dtype):
 
 def test_one_nan_in_a_long_signal(rng):
     a, v = ref.numbers(rng, 300_000, "f"), ref.numbers(rng, 33, "f")
-    clean = fc.convolve(a, v, "same")
+    clean = fc.convolve(a, v, "same", method="direct")
     a[123_456] = np.nan
-    y = fc.convolve(a, v, "same")
+    y = fc.convolve(a, v, "same", method="direct")
     spoilt = np.flatnonzero(np.isnan(y))
     assert spoilt.tolist() == list(range(123_456 - 16, 123_456 + 17))
     np.testing.assert_array_equal(np.delete(y, spoilt), np.delete(clean, spoilt))

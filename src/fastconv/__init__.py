@@ -7,8 +7,10 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     signal                              scipy.signal's functions; imported when it is used
     _entry                              the public functions; small calls go straight to a kernel
     _convolve                           any other call: check, pose the problem, choose a method, run it
-    _check _problem _methods _blocks    arguments; what is to be computed; the methods; dtypes and layouts
-    _direct _boundary _threads          compiled: axes, tiles, edges, threads
+    _check _problem _methods            arguments; what is to be computed; the methods and the choice of one
+    _transforms _blocks                 what drivers leave to do: values that are not finite; dtypes, layouts
+    _direct _fft _tree                  compiled: axes, tiles, edges of sums; blocks and passes of transforms
+    _boundary _threads                  compiled: what stands outside an array; how many threads to use
     _kernels                            compiled once per instruction set, chosen at import; see table.h
     _cpu                                what this processor can run
 """

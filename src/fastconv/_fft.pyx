@@ -69,6 +69,7 @@ cdef struct Job:
     Side col                        # if these are rows themselves: the axis along them
     Py_ssize_t per_unit, n_units    # blocks in one unit, units in one batch element
     const char* h                   # the transform of the kernel that all share, or NULL
+    int* spoiled                    # set where a block holds a value that is not finite, and so its outputs
     Py_ssize_t scratch
 
 ctypedef void (*unit_function)(const Job*, Py_ssize_t, char*) noexcept nogil
@@ -206,6 +207,21 @@ cdef void place_taps(const Job* job, const Tree* t, const char* w, char* re, cha
         scale(<double*>im, 1.0 / nodes, t.m * t.width)
 
 
+cdef inline void look(const Job* job, const char* y) noexcept nogil:
+    """At a number of a computed block, or one of each of its columns: no value that is not finite misses it."""
+    cdef const Tree* t = &job.tree
+    cdef Py_ssize_t i, n = 1 if t.width == 1 or t.rows != NULL else t.width
+    cdef double zero = 0
+    if t.item == 4:
+        for i in range(n):
+            zero += 0 * (<const float*>y)[i]
+    else:
+        for i in range(n):
+            zero += 0 * (<const double*>y)[i]
+    if zero != 0:
+        job.spoiled[0] = 1
+
+
 # ---- units of work ---------------------------------------------------------------------------------------------------
 
 cdef inline void locate(const Job* job, Py_ssize_t index, const char** x, const char** w, char** y) noexcept nogil:
@@ -247,6 +263,7 @@ cdef void line_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
         fill(job, x, first - row.lo, n + row.n_taps - 1, 0, 1, re, im, line)
         multiply(t, re, im, h, 0, 0, 1, t.m)
         store(job, re, im, y + first * row.y, n, 1, line)
+        look(job, re)
 
 
 cdef void whole_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
@@ -267,6 +284,7 @@ cdef void whole_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
     fill(job, x, -job.row.lo, job.row.n_out + job.row.n_taps - 1, 0, 1, re, im, line)
     multiply_both(t, re, im, g_re, g_im, h, 0, 0, 1, t.m)
     store(job, re, im, y, job.row.n_out, 1, line)
+    look(job, re)
 
 
 cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
@@ -286,6 +304,7 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     fill(job, x, r - job.row.lo, n_rows + job.row.n_taps - 1, c - job.col.lo, n_cols + job.col.n_taps - 1, re, im, line)
     multiply(t, re, im, job.h, 0, 0, 1, t.m * t.width)
     store(job, re, im, y + r * job.row.y + c * job.col.y, n_rows, n_cols, line)
+    look(job, re)
 
 
 cdef void run_units(const Job* job, unit_function unit, Py_ssize_t begin, Py_ssize_t end, char* scratch) noexcept nogil:
@@ -402,6 +421,14 @@ def tile_size(code, n_rows, row_taps, n_cols, col_taps):
     return best
 
 
+def whole_size(code, n_out, n_taps):
+    """(m, seconds a line) of one block for a line and its kernel."""
+    cdef int item, packed
+    code, item, packed = _real(code)
+    m = max(_sizes(TABLE.dtype[code].lanes, -(-(n_out + n_taps - 1) // packed), 1 << 60))
+    return m, 2 * block_seconds(m, np.log2(m), item)
+
+
 cdef tuple _real(int code):
     """(code of the real dtype, its bytes, numbers that a complex one stands for: 2 in real blocks)"""
     if code in (FC_F32, FC_C64):
@@ -471,13 +498,14 @@ def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple
                  int workers, tick=None, size=None):
     """As `_direct.correlate`, in blocks that stay in the cache: float and complex dtypes, one or two convolved axes.
 
-    `size` is (m,) or (m, width) as `line_size` and `tile_size` give it, which are asked if it is None.
+    `size` is (m,) or (m, width) as `line_size` and `tile_size` give it, which are asked if it is None. Returns
+    whether a block is spoiled by a value that is not finite.
     """
     cdef int i, row, col = -1
     cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
     cdef list axes = _convolved(x, w, y, n_batch, lo)
     if y.size == 0:
-        return
+        return False
     if len(axes) > 2:
         raise ValueError("at most two convolved axes")
     row = axes[0]
@@ -491,9 +519,8 @@ def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple
                     and x.shape[i] > 1 and i not in axes:
                 col = i
     if col < 0:
-        _lines(x, w, y, n_batch, lo, boundary, constant, workers, tick, row, size)
-    else:
-        _tiles(x, w, y, n_batch, lo, boundary, constant, workers, tick, row, col, size)
+        return bool(_lines(x, w, y, n_batch, lo, boundary, constant, workers, tick, row, size))
+    return bool(_tiles(x, w, y, n_batch, lo, boundary, constant, workers, tick, row, col, size))
 
 
 cdef int _lines(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary,
@@ -503,7 +530,9 @@ cdef int _lines(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
     cdef cnp.ndarray h, buffer
     cdef char* re
     cdef bint shared = begin(&job, x, w, y, constant, [row])
+    cdef int spoiled = 0
     cdef Py_ssize_t half
+    job.spoiled = &spoiled
     job.row = side_of(x, w, y, row, n_batch, lo, boundary)
     code = DTYPES[x.dtype]
     m, = size or line_size(code, job.row.n_out, job.row.n_taps)[:1]
@@ -526,8 +555,9 @@ cdef int _lines(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
         job.scratch += 4 * half
         job.per_unit = min(job.row.n_blocks, <Py_ssize_t>OWN_KERNEL_BLOCKS)
     job.n_units = (job.row.n_blocks + job.per_unit - 1) // job.per_unit
-    return run(&job, line_unit, n_elements(&job) * job.n_units,
-               job.per_unit * block_seconds(m, np.log2(m), job.tree.item), workers, tick)
+    run(&job, line_unit, n_elements(&job) * job.n_units,
+        job.per_unit * block_seconds(m, np.log2(m), job.tree.item), workers, tick)
+    return spoiled
 
 
 cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary,
@@ -539,6 +569,7 @@ cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
     cdef char* re
     cdef Py_ssize_t half
     cdef bint shared = begin(&job, x, w, y, constant, [row, col])
+    cdef int spoiled = 0
     if not shared:                                      # one kernel after the other
         own = [i for i in range(n_batch) if w.shape[i] > 1 and w.strides[i] != 0]
         for index in np.ndindex(*[w.shape[i] for i in own]):
@@ -546,8 +577,9 @@ cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
             for i, k in zip(own, index):
                 part[i] = slice(k, k + 1)
             part = tuple(part)
-            _tiles(x[part], w[part], y[part], n_batch, lo, boundary, constant, workers, tick, row, col, size)
-        return 0
+            spoiled |= _tiles(x[part], w[part], y[part], n_batch, lo, boundary, constant, workers, tick, row, col, size)
+        return spoiled
+    job.spoiled = &spoiled
     job.row = side_of(x, w, y, row, n_batch, lo, boundary)
     job.col = side_of(x, w, y, col, n_batch, lo, boundary)
     code = DTYPES[x.dtype]
@@ -576,8 +608,9 @@ cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
         transform(&kernel, re, re + half + PAD, <char*>job.h, 0, 0, 1, kernel.m * kernel.width)
     del buffer
     job.scratch = 2 * (job.tree.m + 1) * width * job.tree.item + 2 * PAD
-    return run(&job, tile_unit, n_elements(&job) * job.n_units,
-               block_seconds(m * width, np.log2(m * width), job.tree.item), workers, tick)
+    run(&job, tile_unit, n_elements(&job) * job.n_units,
+        block_seconds(m * width, np.log2(m * width), job.tree.item), workers, tick)
+    return spoiled
 
 
 def whole(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary, cval, int workers, tick=None):
@@ -586,19 +619,22 @@ def whole(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tu
     cdef Plan made
     cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
     cdef list axes = _convolved(x, w, y, n_batch, lo)
+    cdef int spoiled = 0
     cdef Py_ssize_t half
     if y.size == 0:
-        return
+        return False
     if len(axes) > 1:
         raise ValueError("at most one convolved axis")
     begin(&job, x, w, y, constant, axes)
     job.row = side_of(x, w, y, axes[0], n_batch, lo, boundary)
     code, _, packed = _real(DTYPES[x.dtype])
-    m = max(_sizes(TABLE.dtype[code].lanes, -(-(job.row.n_out + job.row.n_taps - 1) // packed), 1 << 60))
+    m = whole_size(DTYPES[x.dtype], job.row.n_out, job.row.n_taps)[0]
     made = plan(code, m, TABLE.dtype[code].lanes)
     job.tree = made.tree
     cut(&job.row, packed * m)
     half = job.tree.m * job.tree.item
     job.per_unit = job.n_units = 1
     job.scratch = 4 * (half + PAD) + 4 * job.tree.leaf * job.tree.item + (2 * half if job.is_complex else 0)
+    job.spoiled = &spoiled
     run(&job, whole_unit, n_elements(&job), 2 * block_seconds(m, np.log2(m), job.tree.item), workers, tick)
+    return bool(spoiled)

@@ -1,4 +1,4 @@
-"""The ordered list of methods: `choose` takes the first that can do a problem.
+"""The ordered list of methods: `choose` takes the fastest of those that can do a problem.
 
 A method computes what its `Problem` says. Bringing arrays to the compiled driver is left to `_blocks`.
 """
@@ -6,7 +6,9 @@ A method computes what its `Problem` says. Bringing arrays to the compiled drive
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,23 +19,29 @@ from fastconv._problem import BOUNDARIES, ZERO, Array, Problem, Tick
 WRAP = BOUNDARIES["wrap"]
 SLAB_BYTES = 1 << 20
 KERNEL_BYTES = 1 << 23
+FEW_TAPS = 32  # direct summation is always faster
+START = 60e-6  # seconds before the first block
 
 
 class Method(NamedTuple):
     name: str
     can: Callable[[Problem], bool]
+    seconds: Callable[[Problem], float]  # a rough estimate, on one thread
     # (problem, x, w, y, cval, workers, tick): arrays in the problem's order and flipped, but not conjugated
     run: Callable[[Problem, Array, Array, Array, Any, int, Tick], None]
 
 
+@lru_cache(maxsize=1024)
 def choose(problem: Problem, name: str) -> Method:
-    """The first method called `name` ("auto": any) that can do the problem."""
+    """The fastest method called `name` ("auto": any) that can do the problem."""
     if name != "auto":
         _check.name("method", name, NAMES)
-    for method in METHODS:
-        if name in ("auto", method.name) and method.can(problem):
-            return method
-    raise TypeError(f"method {name!r} cannot compute a result of dtype {problem.dtype}")
+    able = [method for method in METHODS if name in ("auto", method.name) and method.can(problem)]
+    if not able:
+        raise TypeError(f"method {name!r} cannot compute {problem.what()}")
+    if len(able) == 1 or math.prod(problem.m) < FEW_TAPS:
+        return able[0]
+    return min(able, key=lambda method: method.seconds(problem))
 
 
 def _direct(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick) -> None:
@@ -174,8 +182,72 @@ def run_in_place(
         np.copyto(place, values)
 
 
+def _direct_seconds(problem: Problem) -> float:
+    """Products at the rate of the register tiles, and outputs at the rate of memory."""
+    rate = {"f": 42e9, "d": 21e9, "F": 10e9, "D": 5e9}.get(problem.dtype.char, 10e9)
+    outputs = math.prod(problem.batch) * math.prod(problem.n_out)
+    return outputs * (math.prod(problem.m) / rate + 0.25e-9)
+
+
+def _can_transform(problem: Problem) -> bool:
+    return problem.dtype.char in "fdFD" and len(_long_axes(problem)) <= 2
+
+
+def _long_axes(problem: Problem) -> list[int]:
+    """The axes that a transform has to work along; one at least."""
+    axes = zip(problem.n, problem.m, problem.n_out, problem.lo)
+    found = [k for k, (n, m, n_out, lo) in enumerate(axes) if m > 1 or lo or n != n_out]
+    return found or [len(problem.m) - 1]
+
+
+def _transform(
+    whole: bool, problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick
+) -> None:
+    """By FFT, in blocks or whole; directly where that cannot be right."""
+    from fastconv import _transforms
+
+    taps = np.conjugate(w) if problem.conjugate_w else w
+    if not _transforms.correlate(whole, problem, x, taps, y, cval, workers, tick):
+        _direct(problem, x, w, y, cval, workers, tick)
+    elif problem.conjugate_y:
+        np.conjugate(y, out=y)
+
+
+def _overlap_save_seconds(problem: Problem) -> float:
+    from fastconv import _fft
+
+    axes = _long_axes(problem)
+    code = _fft.DTYPES[problem.dtype]
+    others = [n for k, n in enumerate(problem.n_out) if k not in axes]
+    rest = math.prod(problem.batch) * math.prod(others)
+    row, col = axes[0], axes[-1]
+    try:
+        if row == col:
+            return START + rest * float(_fft.line_size(code, problem.n_out[row], problem.m[row])[-1])
+        sizes = (problem.n_out[row], problem.m[row], problem.n_out[col], problem.m[col])
+        return START + rest * float(_fft.tile_size(code, *sizes)[-1])
+    except ValueError:  # no block can hold the kernel
+        return math.inf
+
+
+def _fft_seconds(problem: Problem) -> float:
+    from fastconv import _fft
+
+    k = _long_axes(problem)[0]
+    rest = math.prod(problem.batch) * math.prod(problem.n_out) // problem.n_out[k]
+    _, seconds = _fft.whole_size(_fft.DTYPES[problem.dtype], problem.n_out[k], problem.m[k])
+    return START + rest * float(seconds)
+
+
 METHODS = (
-    Method("direct", lambda problem: problem.dtype.kind != "O", _direct),
-    Method("direct", lambda problem: problem.dtype.kind == "O", _objects),
+    Method("direct", lambda problem: problem.dtype.kind != "O", _direct_seconds, _direct),
+    Method("overlap_save", _can_transform, _overlap_save_seconds, partial(_transform, False)),
+    Method(
+        "fft",
+        lambda problem: _can_transform(problem) and len(_long_axes(problem)) == 1,
+        _fft_seconds,
+        partial(_transform, True),
+    ),
+    Method("direct", lambda problem: problem.dtype.kind == "O", lambda problem: math.inf, _objects),
 )
 NAMES = ("auto", *dict.fromkeys(method.name for method in METHODS))

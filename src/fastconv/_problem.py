@@ -55,6 +55,11 @@ class Problem(NamedTuple):
     conjugate_w: bool
     conjugate_y: bool
 
+    def what(self) -> str:
+        """For messages."""
+        axes = "axis" if len(self.m) == 1 else "axes"
+        return f"{len(self.m)} convolved {axes} of {self.dtype}"
+
 
 @lru_cache(maxsize=1024)
 def problem(

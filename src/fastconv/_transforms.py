@@ -1,0 +1,77 @@
+"""The methods "overlap_save" and "fft": the FFT driver with what a transform alone would get wrong.
+
+One value that is not finite spoils a whole block: the driver tells, and here the outputs whose windows hold
+such values are worked out apart. Rounding may make a small sum of non-negative terms negative: it becomes 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fastconv import _fft
+from fastconv._problem import Array, Problem, Tick
+
+Driver = Callable[..., bool]
+
+
+def correlate(
+    whole: bool, problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick
+) -> bool:
+    """Compute y if this can be done right: False if the kernel or cval is not finite, or a sum overflows."""
+    if not np.isfinite(w).all() or not np.isfinite(cval):
+        return False
+    x, w = (np.require(part, problem.dtype, "A") for part in (x, w))
+    result = y if y.flags.aligned else np.empty_like(y)
+    batch = problem.batch
+    x, w = (np.broadcast_to(part, batch + part.shape[len(batch) :]) for part in (x, w))
+    run = partial(_fft.whole if whole else _fft.overlap_save, n_batch=len(batch), lo=problem.lo)
+    run = partial(run, boundary=problem.boundary, workers=workers)
+    if run(x, w, result, cval=cval, tick=tick):
+        finite = np.isfinite(x)
+        if finite.all() or run(np.where(finite, x, 0), w, result, cval=cval):
+            return False
+        _put_not_finite(x, w, result, partial(run, cval=0.0))
+    elif problem.dtype.kind == "f" and w.min() >= 0 and cval >= 0 and x.min() >= 0:
+        np.maximum(result, 0, out=result)
+    if result is not y:
+        np.copyto(y, result)
+    return True
+
+
+def _put_not_finite(x: Array, w: Array, y: Array, run: Driver) -> None:
+    """Put what the infinities and NaNs of x make of the outputs whose windows hold them."""
+    if y.dtype.kind == "f":
+        _mark(y, [(x, w)], run)
+    else:
+        _mark(y.real, [(x.real, w.real), (x.imag, -w.imag)], run)
+        _mark(y.imag, [(x.imag, w.real), (x.real, w.imag)], run)
+
+
+def _mark(y: Array, terms: list[tuple[Array, Array]], run: Driver) -> None:
+    """The same for y = the sum of the correlations of some pairs (x, w), all real, of finite w.
+
+    An output is NaN if a term is NaN or infinity times zero, or if terms are infinite with both signs.
+    """
+    up, down, nan = np.zeros((3, *y.shape), bool)
+    for x, w in terms:
+        _count(nan, np.isnan(x), np.ones(w.shape, bool), run)
+        for sign in (1, -1):
+            at = x == sign * np.inf
+            _count(up, at, sign * w > 0, run)
+            _count(down, at, sign * w < 0, run)
+            _count(nan, at, w == 0, run)
+    y[up] = np.inf
+    y[down] = -np.inf
+    y[nan | (up & down)] = np.nan
+
+
+def _count(found: Array, at: Array, taps: Array, run: Driver) -> None:
+    """Mark the outputs that a true element of `at` reaches by a true tap."""
+    if at.any() and taps.any():
+        number = np.empty(found.shape)
+        run(at.astype(float), taps.astype(float), number)
+        found |= number > 0.5
