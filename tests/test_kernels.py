@@ -91,7 +91,7 @@ def test_rows_around_powers_of_two(rng, dtype):
         v = ref.small_integers(rng, m, dtype)
         want = ref.rounded("correlate", a, v, "valid")
         for n in [2**k + d for k in range(7, 17) for d in (-1, 0, 1)]:
-            y = fc.correlate(a[: n + m - 1], v, "valid")
+            y = fc.correlate(a[: n + m - 1], v, "valid", method="direct")
             ref.assert_equal(y, want[:n], f"{n} outputs, {m} taps")
 
 
