@@ -12,9 +12,11 @@ so results do not depend on the number of threads. The caller has validated ever
 
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
+from libc.math cimport log2
 from libc.string cimport memset
 cimport numpy as cnp
 
+from functools import lru_cache
 from time import perf_counter
 
 import numpy as np
@@ -375,6 +377,7 @@ cdef list _sizes(Py_ssize_t unit, Py_ssize_t least, Py_ssize_t most):
                 return sizes
 
 
+@lru_cache(maxsize=1024)
 def line_size(code, n_out, n_taps):
     """(m, seconds a line) of the best blocks for lines of n_out outputs."""
     cdef int item, packed
@@ -384,7 +387,7 @@ def line_size(code, n_out, n_taps):
     for m in _sizes(TABLE.dtype[code].lanes, -(-(n_out + n_taps - 1) // packed), MOST_BYTES // (8 * item)):
         outputs = packed * m - n_taps + 1
         if outputs > 0:
-            seconds = -(-n_out // outputs) * block_seconds(m, np.log2(m), item)
+            seconds = -(-n_out // outputs) * block_seconds(m, log2(m), item)
             if best is None or seconds < best[1]:
                 best = m, seconds
     if best is None:
@@ -392,6 +395,7 @@ def line_size(code, n_out, n_taps):
     return best
 
 
+@lru_cache(maxsize=1024)
 def tile_size(code, n_rows, row_taps, n_cols, col_taps):
     """(m, width, seconds a plane) of the best tiles for n_rows by n_cols outputs."""
     cdef int item, packed, lanes
@@ -411,7 +415,7 @@ def tile_size(code, n_rows, row_taps, n_cols, col_taps):
         for width in widths:
             if width < col_taps or (2 * m * width * item > MOST_TILE_BYTES and best is not None):
                 continue
-            levels = np.log2(m) if col_taps == 1 else np.log2(m * width)
+            levels = log2(m) if col_taps == 1 else log2(<double>m * width)
             seconds = block_seconds(m * width, levels, item) + packed * m * 60e-9
             seconds *= -(-n_rows // outputs) * -(-n_cols // (width - col_taps + 1))
             if best is None or seconds < best[2]:
@@ -426,7 +430,7 @@ def whole_size(code, n_out, n_taps):
     cdef int item, packed
     code, item, packed = _real(code)
     m = max(_sizes(TABLE.dtype[code].lanes, -(-(n_out + n_taps - 1) // packed), 1 << 60))
-    return m, 2 * block_seconds(m, np.log2(m), item)
+    return m, 2 * block_seconds(m, log2(m), item)
 
 
 cdef tuple _real(int code):
@@ -556,7 +560,7 @@ cdef int _lines(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
         job.per_unit = min(job.row.n_blocks, <Py_ssize_t>OWN_KERNEL_BLOCKS)
     job.n_units = (job.row.n_blocks + job.per_unit - 1) // job.per_unit
     run(&job, line_unit, n_elements(&job) * job.n_units,
-        job.per_unit * block_seconds(m, np.log2(m), job.tree.item), workers, tick)
+        job.per_unit * block_seconds(m, log2(m), job.tree.item), workers, tick)
     return spoiled
 
 
@@ -609,7 +613,7 @@ cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
     del buffer
     job.scratch = 2 * (job.tree.m + 1) * width * job.tree.item + 2 * PAD
     run(&job, tile_unit, n_elements(&job) * job.n_units,
-        block_seconds(m * width, np.log2(m * width), job.tree.item), workers, tick)
+        block_seconds(m * width, log2(m * width), job.tree.item), workers, tick)
     return spoiled
 
 
@@ -636,5 +640,5 @@ def whole(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tu
     job.per_unit = job.n_units = 1
     job.scratch = 4 * (half + PAD) + 4 * job.tree.leaf * job.tree.item + (2 * half if job.is_complex else 0)
     job.spoiled = &spoiled
-    run(&job, whole_unit, n_elements(&job), 2 * block_seconds(m, np.log2(m), job.tree.item), workers, tick)
+    run(&job, whole_unit, n_elements(&job), 2 * block_seconds(m, log2(m), job.tree.item), workers, tick)
     return bool(spoiled)
