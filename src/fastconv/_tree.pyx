@@ -24,7 +24,7 @@ cdef enum:
     LEAF_BYTES = 16 * 1024          # re and im of a leaf
 
 TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(_kernels.table, FC_KERNEL_TABLE)
-cdef object TURN = 8 * np.arctan(np.longdouble(1))
+cdef double TURN = 2 * np.pi
 
 
 cdef class Plan:
@@ -74,8 +74,7 @@ cdef list _twiddles(list radices, dtype):
     tables = []
     for radix in radices:
         angles = angles / radix
-        w = _unit(angles)
-        tables.append(np.stack([w ** r for r in range(1, radix)], axis=1))
+        tables.append(np.stack([_unit(r * angles) for r in range(1, radix)], axis=1))
         order = [0, 2, 1, 3] if radix == 4 else range(radix)
         angles = (angles[:, np.newaxis] + np.array(order, np.longdouble) / radix).ravel()
     tables.append(_unit(angles))
@@ -83,8 +82,10 @@ cdef list _twiddles(list radices, dtype):
 
 
 cdef _unit(angles):
-    """e^(2 pi i angles)"""
-    return np.cos(TURN * angles) + 1j * np.sin(TURN * angles)
+    """e^(2 pi i angles), in float64: of the rest of at most an eighth of a turn, after whole quarters."""
+    quarters = np.rint(4 * angles)
+    rest = TURN * (angles - quarters / 4).astype(float)
+    return np.array([1, 1j, -1, -1j])[quarters.astype(int) % 4] * (np.cos(rest) + 1j * np.sin(rest))
 
 
 cdef Py_ssize_t spectrum_bytes(const Tree* t, Py_ssize_t n) noexcept nogil:
