@@ -10,13 +10,9 @@ row of x is copied once, continued beyond its ends; x itself is never padded. Un
 results do not depend on the number of threads. The caller (_methods, _blocks) has validated everything.
 """
 
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy
 cimport numpy as cnp
-
-from time import perf_counter
 
 import numpy as np
 
@@ -27,7 +23,7 @@ from fastconv._kernels.table cimport (
     FC_C64, FC_C128, FC_F32, FC_F64, FC_FIXED_HEIGHTS, FC_I16, FC_I32, FC_I64, FC_KERNEL_TABLE, FC_LD,
     fc_kernel_table, fc_kernels, fc_tile,
 )
-from fastconv._threads cimport team_done, team_size
+from fastconv._rounds cimport run, unit_function
 
 cnp.import_array()
 
@@ -45,8 +41,6 @@ cdef enum:
     L1_WAY = 4096                   # rows a multiple of this apart share their cache sets
     L1_ROWS = 6                     # so many of them fit, and the output
     MANY_TAPS = 200                 # beside the products of so many taps the copy of a row costs nothing
-cdef double GROUP_SECONDS = 20e-6   # units that one thread takes at a time
-cdef double ROUND_SECONDS = 0.1     # between looks at signals
 cdef double UNIT_MACS = 4e7         # per lane: no unit holds up a signal for long
 
 cdef const fc_kernel_table* TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(_kernels.table, FC_KERNEL_TABLE)
@@ -81,9 +75,6 @@ cdef struct Job:
     Py_ssize_t pointers             # bytes of the tables of pointers to them
     Py_ssize_t left, right          # outputs in panels of their own, whose windows leave x
     bint copies                     # of all rows, even if they lie inside x
-
-ctypedef void (*unit_function)(const Job*, Py_ssize_t, char*) noexcept nogil
-
 
 cdef const fc_kernels* kernels_of(int dtype) noexcept nogil:
     return &TABLE.dtype[dtype]
@@ -315,43 +306,6 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
 
 # ---- the driver --------------------------------------------------------------------------------------------------
 
-cdef void run_units(const Job* job, unit_function unit, Py_ssize_t begin, Py_ssize_t end, char* scratch) noexcept nogil:
-    cdef Py_ssize_t u
-    for u in range(begin, end):
-        unit(job, u, scratch)
-
-
-cdef int run(const Job* job, unit_function unit, Py_ssize_t n_units, double unit_seconds, Py_ssize_t scratch_bytes,
-             int workers, tick) except -1:
-    """All units, in rounds; between rounds signals are heard and tick(fraction done) is called."""
-    cdef Py_ssize_t group = max(1, <Py_ssize_t>(GROUP_SECONDS / unit_seconds))
-    cdef Py_ssize_t n_groups = (n_units + group - 1) // group, done = 0, stop, g, per_round
-    cdef int team = team_size(workers, n_units * unit_seconds if n_groups > 1 else 0)
-    cdef double began, seconds
-    cdef unsigned char[:, ::1] scratch
-    try:
-        scratch = np.empty((team, (scratch_bytes + 63) // 64 * 64), np.uint8)
-        per_round = max(team, <Py_ssize_t>(ROUND_SECONDS / 10 * team / (group * unit_seconds)))
-        while done < n_groups:
-            stop = min(n_groups, done + per_round)
-            began = perf_counter()
-            if team == 1:
-                with nogil:
-                    run_units(job, unit, done * group, min(n_units, stop * group), <char*>&scratch[0, 0])
-            else:
-                for g in prange(done, stop, nogil=True, num_threads=team, schedule="dynamic"):
-                    run_units(job, unit, g * group, min(n_units, (g + 1) * group), <char*>&scratch[threadid(), 0])
-            done = stop
-            seconds = perf_counter() - began
-            per_round = max(team, <Py_ssize_t>(per_round * min(4.0, ROUND_SECONDS / max(seconds, 1e-6))))
-            PyErr_CheckSignals()
-            if tick is not None:
-                tick(done / n_groups)
-    finally:
-        team_done(team)
-    return 0
-
-
 cdef Axis axis_of(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int i, tuple lo, tuple boundary, int n_batch,
                   bint convolved) except *:
     cdef Axis axis
@@ -469,12 +423,12 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
             job.n_groups = (size + job.lines - 1) // job.lines
             n_lines = n_lines // size * job.n_groups
         unit_outputs = min(job.span, job.col.n_out) * job.lines
-        run(&job, line_unit, n_lines * job.n_spans, unit_seconds(k, macs, unit_outputs),
+        run(&job, <unit_function>line_unit, n_lines * job.n_spans, unit_seconds(k, macs, unit_outputs),
             (2 * job.span + min(<Py_ssize_t>TAPS, job.col.n_taps)) * item, workers, tick)
     else:
         _tiles(&job, macs)
         unit_outputs = min(job.panel, job.col.n_out) * min(job.strip, job.row.n_out)
-        run(&job, tile_unit, n_lines * job.n_plane_out * job.n_panels * job.n_strips,
+        run(&job, <unit_function>tile_unit, n_lines * job.n_plane_out * job.n_panels * job.n_strips,
             unit_seconds(k, macs, unit_outputs),
             job.pointers + job.ring_rows * job.pitch + (job.tile_rows + 1) * job.panel * item, workers, tick)
 

@@ -10,14 +10,11 @@ What lies outside x is filled in when a block is copied; x itself is never padde
 so results do not depend on the number of threads. The caller has validated everything.
 """
 
-from cpython.exc cimport PyErr_CheckSignals
-from cython.parallel cimport prange, threadid
 from libc.math cimport log2
 from libc.string cimport memset
 cimport numpy as cnp
 
 from functools import lru_cache
-from time import perf_counter
 
 import numpy as np
 
@@ -25,7 +22,7 @@ from fastconv._tree import plan
 
 from fastconv._boundary cimport ZERO, copy_line, copy_strided, source
 from fastconv._kernels.table cimport FC_C64, FC_C128, FC_F32, FC_F64
-from fastconv._threads cimport team_done, team_size
+from fastconv._rounds cimport aligned, run, unit_function
 from fastconv._tree cimport TABLE, Plan, Tree, multiply, multiply_both, spectrum_bytes, transform
 
 cnp.import_array()
@@ -37,8 +34,6 @@ cdef enum:
     TILE_BYTES = 256 * 1024         # of columns side by side
     MOST_TILE_BYTES = 4 * 1024 * 1024
     OWN_KERNEL_BLOCKS = 16          # blocks in one unit of a line that has its own kernel
-cdef double GROUP_SECONDS = 20e-6   # units that one thread takes at a time
-cdef double ROUND_SECONDS = 0.1     # between looks at signals
 
 DTYPES = {
     np.dtype(name): code
@@ -73,8 +68,6 @@ cdef struct Job:
     const char* h                   # the transform of the kernel that all share, or NULL
     int* spoiled                    # set where a block holds a value that is not finite, and so its outputs
     Py_ssize_t scratch
-
-ctypedef void (*unit_function)(const Job*, Py_ssize_t, char*) noexcept nogil
 
 ctypedef fused real:
     float
@@ -309,51 +302,6 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
     look(job, re)
 
 
-cdef void run_units(const Job* job, unit_function unit, Py_ssize_t begin, Py_ssize_t end, char* scratch) noexcept nogil:
-    cdef Py_ssize_t u
-    for u in range(begin, end):
-        unit(job, u, scratch)
-
-
-cdef int run(const Job* job, unit_function unit, Py_ssize_t n_units, double unit_seconds, int workers, tick) except -1:
-    """All units, in rounds; between rounds signals are heard and tick(fraction done) is called."""
-    cdef Py_ssize_t group = max(1, <Py_ssize_t>(GROUP_SECONDS / unit_seconds))
-    cdef Py_ssize_t n_groups = (n_units + group - 1) // group, done = 0, stop, g, per_round
-    cdef Py_ssize_t bytes = (job.scratch + 4095) // 4096 * 4096 + 1024      # threads do not share cache sets
-    cdef int team = team_size(workers, n_units * unit_seconds if n_groups > 1 else 0)
-    cdef double began, seconds
-    cdef cnp.ndarray scratch
-    cdef char* base
-    try:
-        scratch = _aligned(team * bytes)
-        base = <char*>cnp.PyArray_DATA(scratch)
-        per_round = max(team, <Py_ssize_t>(ROUND_SECONDS / 10 * team / (group * unit_seconds)))
-        while done < n_groups:
-            stop = min(n_groups, done + per_round)
-            began = perf_counter()
-            if team == 1:
-                with nogil:
-                    run_units(job, unit, done * group, min(n_units, stop * group), base)
-            else:
-                for g in prange(done, stop, nogil=True, num_threads=team, schedule="dynamic"):
-                    run_units(job, unit, g * group, min(n_units, (g + 1) * group), base + threadid() * bytes)
-            done = stop
-            seconds = perf_counter() - began
-            per_round = max(team, <Py_ssize_t>(per_round * min(4.0, ROUND_SECONDS / max(seconds, 1e-6))))
-            PyErr_CheckSignals()
-            if tick is not None:
-                tick(done / n_groups)
-    finally:
-        team_done(team)
-    return 0
-
-
-cdef cnp.ndarray _aligned(Py_ssize_t bytes):
-    """Memory from a cache line's start on."""
-    cdef cnp.ndarray memory = np.empty(bytes + 64, np.uint8)
-    return memory[64 - <size_t>cnp.PyArray_DATA(memory) % 64:]
-
-
 # ---- sizes -----------------------------------------------------------------------------------------------------------
 
 cdef double block_seconds(Py_ssize_t numbers, double levels, int item):
@@ -548,7 +496,7 @@ cdef int _lines(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
     job.scratch = 4 * half + 3 * PAD
     job.per_unit = 1
     if shared:
-        h, buffer = _aligned(4 * half), _aligned(job.scratch)
+        h, buffer = aligned(4 * half), aligned(job.scratch)
         job.h = <const char*>cnp.PyArray_DATA(h)
         re = <char*>cnp.PyArray_DATA(buffer)
         with nogil:
@@ -559,8 +507,8 @@ cdef int _lines(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
         job.scratch += 4 * half
         job.per_unit = min(job.row.n_blocks, <Py_ssize_t>OWN_KERNEL_BLOCKS)
     job.n_units = (job.row.n_blocks + job.per_unit - 1) // job.per_unit
-    run(&job, line_unit, n_elements(&job) * job.n_units,
-        job.per_unit * block_seconds(m, log2(m), job.tree.item), workers, tick)
+    run(&job, <unit_function>line_unit, n_elements(&job) * job.n_units,
+        job.per_unit * block_seconds(m, log2(m), job.tree.item), job.scratch, workers, tick)
     return spoiled
 
 
@@ -604,7 +552,7 @@ cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
     job.per_unit = 1
     job.n_units = job.row.n_blocks * job.col.n_blocks
     half = m * kernel.width * kernel.item
-    h, buffer = _aligned(spectrum_bytes(&kernel, m * kernel.width)), _aligned(4 * half + 2 * PAD)
+    h, buffer = aligned(spectrum_bytes(&kernel, m * kernel.width)), aligned(4 * half + 2 * PAD)
     job.h = <const char*>cnp.PyArray_DATA(h)
     re = <char*>cnp.PyArray_DATA(buffer)
     with nogil:
@@ -612,8 +560,8 @@ cdef int _tiles(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple 
         transform(&kernel, re, re + half + PAD, <char*>job.h, 0, 0, 1, kernel.m * kernel.width)
     del buffer
     job.scratch = 2 * (job.tree.m + 1) * width * job.tree.item + 2 * PAD
-    run(&job, tile_unit, n_elements(&job) * job.n_units,
-        block_seconds(m * width, log2(m * width), job.tree.item), workers, tick)
+    run(&job, <unit_function>tile_unit, n_elements(&job) * job.n_units,
+        block_seconds(m * width, log2(m * width), job.tree.item), job.scratch, workers, tick)
     return spoiled
 
 
@@ -640,5 +588,6 @@ def whole(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tu
     job.per_unit = job.n_units = 1
     job.scratch = 4 * (half + PAD) + 4 * job.tree.leaf * job.tree.item + (2 * half if job.is_complex else 0)
     job.spoiled = &spoiled
-    run(&job, whole_unit, n_elements(&job), 2 * block_seconds(m, log2(m), job.tree.item), workers, tick)
+    run(&job, <unit_function>whole_unit, n_elements(&job), 2 * block_seconds(m, log2(m), job.tree.item), job.scratch,
+        workers, tick)
     return bool(spoiled)

@@ -1,7 +1,7 @@
 """Chooses the kernels for this processor, once, at import.
 
 `isa` is the chosen instruction set, `isa_source` what chose it, `table` the capsule with its kernels.
-FASTCONV_ISA=<name> overrides the choice. What the kernels compute is direct.pxi.in's concern, and which names
+FASTCONV_ISA=<name> overrides the choice. What the kernels compute is the templates' concern, and which names
 the processor can run is _cpu's.
 """
 

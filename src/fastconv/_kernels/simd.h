@@ -36,7 +36,6 @@
 #  endif
 #  define FC_INLINE static inline __attribute__((always_inline, unused))
 #  define fc_prefetch(p) __builtin_prefetch((p), 0, 3)
-#  define fc_reload() __asm__ volatile("" ::: "memory")   /* what was stored is loaded from memory again */
 #else
 #  define FC_VECTOR_BYTES 0
 #  if defined(_MSC_VER)
@@ -45,7 +44,6 @@
 #    define FC_INLINE static inline
 #  endif
 #  define fc_prefetch(p) ((void)(p))
-#  define fc_reload() ((void)0)
 #endif
 
 /* GCC re-reads a load that has several uses as the memory operand of each: a line-crossing load is then paid

@@ -10,7 +10,6 @@ cdef extern from "table.h" nogil:
         FC_I16
         FC_I32
         FC_I64
-        FC_I64N
         FC_N_DTYPES
         FC_FIXED_HEIGHTS
     ctypedef void (*fc_corr1d)(const void* x, const void* h, void* y, Py_ssize_t n_out, Py_ssize_t n_taps) noexcept nogil

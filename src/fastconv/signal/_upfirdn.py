@@ -10,7 +10,7 @@ into rows, one for each remainder modulo step, a phase is one convolution with a
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, SupportsIndex
+from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -31,17 +31,7 @@ _Mode = Literal[
     "antireflect",
     "line",
 ]
-MODES: tuple[_Mode, ...] = (
-    "constant",
-    "symmetric",
-    "reflect",
-    "edge",
-    "wrap",
-    "smooth",
-    "antisymmetric",
-    "antireflect",
-    "line",
-)
+MODES: tuple[_Mode, ...] = get_args(_Mode)
 # A convolution for each phase, rather than products of windows and taps, if it costs at most so many
 # multiplications per useful one, and has at least so many useful ones.
 WASTE = 4

@@ -1,0 +1,10 @@
+# Running a driver's units of work, for the drivers; unit(job, number, scratch of its thread) does one of them.
+cimport numpy as cnp
+
+ctypedef void (*unit_function)(const void* job, Py_ssize_t unit, char* scratch) noexcept nogil
+
+# All units, on the threads that this call may use; each takes about unit_seconds.
+cdef int run(const void* job, unit_function unit, Py_ssize_t n_units, double unit_seconds, Py_ssize_t scratch_bytes,
+             int workers, tick) except -1
+# Memory from a cache line's start on.
+cdef cnp.ndarray aligned(Py_ssize_t bytes)
