@@ -7,7 +7,7 @@ import pytest
 import reference as ref
 
 import fastconv as fc
-from fastconv import _blocks, _methods
+from fastconv import _blocks, _in_place, _sums
 
 NAMES = ("convolve", "correlate")
 CASES = [
@@ -24,8 +24,8 @@ CASES = [
 @pytest.fixture(params=[200, 5000], ids="{} bytes".format, autouse=True)
 def small_parts(request, monkeypatch):
     monkeypatch.setattr(_blocks, "BLOCK_BYTES", request.param)
-    monkeypatch.setattr(_methods, "SLAB_BYTES", request.param)
-    monkeypatch.setattr(_methods, "KERNEL_BYTES", request.param)
+    monkeypatch.setattr(_in_place, "SLAB_BYTES", request.param)
+    monkeypatch.setattr(_sums, "KERNEL_BYTES", request.param)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,16 @@ LAYERS = {
     "machine": ["_version", "_cpu"],
     "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.{isa}", "_kernels"],
     "drivers": ["_threads", "_openmp", "_boundary", "_rounds", "_direct", "_tree", "_fft"],
-    "planning": ["_check", "_problem", "_blocks", "_transforms", "_methods", "_convolve"],
+    "planning": [
+        "_check",
+        "_problem",
+        "_blocks",
+        "_sums",
+        "_transforms",
+        "_methods",
+        "_in_place",
+        "_convolve",
+    ],
     "package": ["_entry", "_config", "fastconv"],
     "domains": [
         "signal._arguments",
@@ -25,7 +34,7 @@ LAYERS = {
     ],
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }
-PURE = ["_check", "_problem", "_methods"]  # load no compiled module until a result is computed
+PURE = ["_check", "_problem", "_methods", "_in_place"]  # load no compiled module until a result is computed
 # The protocol __array_function__ is handed the public function, which is looked up when it is needed.
 EXCEPTIONS = {("_convolve", "fastconv")}
 ISAS = ["x86_v2", "x86_v3", "x86_v4", "neon", "baseline"]

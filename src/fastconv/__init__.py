@@ -8,7 +8,8 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _entry                              the public functions; small calls go straight to a kernel
     _convolve                           any other call: check, pose the problem, choose a method, run it
     _check _problem _methods            arguments; what is to be computed; the methods and the choice of one
-    _transforms _blocks                 what drivers leave to do: values that are not finite; dtypes, layouts
+    _in_place                           results that replace their signal
+    _sums _transforms _blocks           what drivers leave to do: values that are not finite; dtypes, layouts
     _direct _fft _tree                  compiled: axes, tiles, edges of sums; blocks and passes of transforms
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
     _kernels                            compiled once per instruction set, chosen at import; see table.h

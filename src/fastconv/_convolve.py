@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from fastconv import _check
-from fastconv._methods import Method, choose, run_in_place
-from fastconv._problem import BOUNDARIES, Array, Problem, Tick, Window, problem
+from fastconv._in_place import run_in_place
+from fastconv._methods import choose
+from fastconv._problem import BOUNDARIES, Array, Kept, Problem, Tick, Window, problem
 from fastconv._threads import resolve_workers
 
 
@@ -78,7 +79,6 @@ def _run(
     row_major = a.flags.c_contiguous
     order = _ROW_MAJOR[a.ndim] if row_major else _by_stride(a)
     p = problem(correlate, a.shape, a.dtype, v.shape, v.dtype, mode, axes, boundary, order)
-    chosen = choose(p, method)
     n_workers = 0 if workers is None else resolve_workers(workers)
     cval = _check.cval(cval, p.dtype) if boundary == "constant" else 0
 
@@ -95,8 +95,14 @@ def _run(
         y = result = np.empty(p.shape, p.dtype)
     else:
         y = result = np.empty_like(a, p.dtype, "K", False, p.shape)
+    x, w = _signal_and_kernel(p, a, v)
+    kept: Kept = {}
+    run = choose(p, method, w, kept).run
     if y.size:
-        _compute(chosen, p, a, v, y, cval, n_workers, tick, in_place)
+        if in_place:
+            run_in_place(run, p, x, w, _result(p, y), cval, n_workers, tick, kept)
+        else:
+            run(p, x, w, _result(p, y), cval, n_workers, tick, kept)
     if y is not result:
         np.copyto(result, y)
     return result if out is None else out
@@ -116,34 +122,27 @@ def _same_memory(y: Array, a: Array) -> bool:
     return same_layout and y.ctypes.data == a.ctypes.data
 
 
-def _compute(
-    method: Method,
-    p: Problem,
-    a: Array,
-    v: Array,
-    y: Array,
-    cval: Any,
-    workers: int,
-    tick: Tick,
-    in_place: bool,
-) -> None:
-    """Bring the arrays into the problem's order and run."""
+def _signal_and_kernel(p: Problem, a: Array, v: Array) -> tuple[Array, Array]:
+    """x and w in the problem's order of axes, the kernel reversed if need be."""
     if p.a_order:
-        a, y = a.transpose(p.a_order), y.transpose(p.a_order)
+        a = a.transpose(p.a_order)
     if p.v_order:
         v = v.transpose(p.v_order)
     if p.v_new:
         v = v[(None,) * p.v_new]
     x, w = (v, a) if p.swap else (a, v)
-    flip = (slice(None),) * len(p.batch) + (slice(None, None, -1),) * len(p.m)
-    if p.flip_w:
-        w = w[flip]
-    if p.flip_y:
-        y = y[flip]
-    if in_place:
-        run_in_place(method, p, x, w, y, cval, workers, tick)
-    else:
-        method.run(p, x, w, y, cval, workers, tick)
+    return x, w[_reversed(p)] if p.flip_w else w
+
+
+def _result(p: Problem, y: Array) -> Array:
+    """y in the problem's order of axes."""
+    if p.a_order:
+        y = y.transpose(p.a_order)
+    return y[_reversed(p)] if p.flip_y else y
+
+
+def _reversed(p: Problem) -> tuple[slice, ...]:
+    return (slice(None),) * len(p.batch) + (slice(None, None, -1),) * len(p.m)
 
 
 def _overrides(x: Any) -> bool:

@@ -22,6 +22,7 @@ from fastconv import _check
 
 Array = np.ndarray[Any, Any]
 Tick = Callable[[float], object] | None  # is told the fraction done, now and then
+Kept = dict[Any, Any]  # what a method keeps of a kernel between calls; threads share it
 
 BOUNDARIES = {"zero": 0, "constant": 1, "reflect": 2, "mirror": 3, "nearest": 4, "wrap": 5}
 ZERO = BOUNDARIES["zero"]
@@ -59,6 +60,10 @@ class Problem(NamedTuple):
         """For messages."""
         axes = "axis" if len(self.m) == 1 else "axes"
         return f"{len(self.m)} convolved {axes} of {self.dtype}"
+
+
+# (problem, x, w, y, cval, workers, tick, kept): computes y; arrays in the problem's order, not conjugated
+Run = Callable[[Problem, Array, Array, Array, Any, int, Tick, Kept], None]
 
 
 @lru_cache(maxsize=1024)
@@ -191,3 +196,8 @@ def _outputs(
 def _leaves(n: list[int], m: list[int], n_out: list[int], lo: list[int]) -> list[bool]:
     """Whether any window reaches beyond the signal, by axis."""
     return [lo_k > 0 or size + m_k - 1 - lo_k > n_k for n_k, m_k, size, lo_k in zip(n, m, n_out, lo)]
+
+
+def within(tick: Tick, first: float, last: float) -> Tick:
+    """The tick of a part of the work: from the fraction `first` to `last`."""
+    return None if tick is None else lambda done: tick(first + done * (last - first))

@@ -12,14 +12,46 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import _fft
-from fastconv._problem import Array, Problem, Tick
+from fastconv import _fft, _sums
+from fastconv._problem import Array, Kept, Problem, Tick
 
 Driver = Callable[..., bool]
 
 
-def correlate(
-    whole: bool, problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick
+def overlap_save(
+    problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick, kept: Kept
+) -> None:
+    """In blocks; directly where that cannot be right."""
+    _run(_fft.overlap_save, problem, x, w, y, cval, workers, tick, kept)
+
+
+def whole(
+    problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick, kept: Kept
+) -> None:
+    """In one block for each line; directly where that cannot be right."""
+    _run(_fft.whole, problem, x, w, y, cval, workers, tick, kept)
+
+
+def _run(
+    driver: Driver,
+    problem: Problem,
+    x: Array,
+    w: Array,
+    y: Array,
+    cval: Any,
+    workers: int,
+    tick: Tick,
+    kept: Kept,
+) -> None:
+    taps = np.conjugate(w) if problem.conjugate_w else w
+    if not _correlate(driver, problem, x, taps, y, cval, workers, tick):
+        _sums.direct(problem, x, w, y, cval, workers, tick, {})
+    elif problem.conjugate_y:
+        np.conjugate(y, out=y)
+
+
+def _correlate(
+    driver: Driver, problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick
 ) -> bool:
     """Compute y if this can be done right: False if the kernel or cval is not finite, or a sum overflows."""
     if not np.isfinite(w).all() or not np.isfinite(cval):
@@ -28,8 +60,7 @@ def correlate(
     result = y if y.flags.aligned else np.empty_like(y)
     batch = problem.batch
     x, w = (np.broadcast_to(part, batch + part.shape[len(batch) :]) for part in (x, w))
-    run = partial(_fft.whole if whole else _fft.overlap_save, n_batch=len(batch), lo=problem.lo)
-    run = partial(run, boundary=problem.boundary, workers=workers)
+    run = partial(driver, n_batch=len(batch), lo=problem.lo, boundary=problem.boundary, workers=workers)
     if run(x, w, result, cval=cval, tick=tick):
         finite = np.isfinite(x)
         if finite.all() or run(np.where(finite, x, 0), w, result, cval=cval):
