@@ -59,8 +59,13 @@ def _ranked(problem: Problem, name: str) -> list[tuple[float, Method]]:
 def _later(module: str, function: str) -> Run:
     """A function of a module that is imported when a result is computed."""
 
+    found: Run | None = None
+
     def run(*arguments: Any) -> None:
-        getattr(import_module(f"fastconv.{module}"), function)(*arguments)
+        nonlocal found
+        if found is None:
+            found = getattr(import_module(f"fastconv.{module}"), function)
+        found(*arguments)
 
     return run
 
