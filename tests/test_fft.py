@@ -4,6 +4,7 @@ Errors are in units of eps ‖x‖ ‖w‖, the scale on which an FFT rounds.
 """
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -114,6 +115,17 @@ def test_a_kernel_for_each_line(rng, run, dtype, order):
         assert np.max(np.abs(y[i, j] - want)) < 4 * scale
 
 
+@pytest.mark.parametrize("dtype", "fD")
+def test_a_kernel_for_each_plane(rng, dtype):
+    x, w = random(rng, (3, 2, 70, 80), dtype), random(rng, (3, 1, 9, 8), dtype)
+    y = np.full((3, 2, 78, 87), np.nan, dtype)
+    _fft.overlap_save(x, np.broadcast_to(w, (3, 2, 9, 8)), y, 2, (8, 7), (0, 0), 0, 2)
+    for i, j in np.ndindex(3, 2):
+        want = correlation(x[i, j], w[i, 0], (8, 7), (78, 87))
+        scale = np.finfo(dtype).eps * np.linalg.norm(x[i, j]) * np.linalg.norm(w[i, 0])
+        assert np.max(np.abs(y[i, j] - want)) < 4 * scale
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_planes(rng, dtype):
     shapes = (50, 70), (200, 130), (33, 300), (1, 1), (40, 60)
@@ -126,6 +138,32 @@ def test_planes(rng, dtype):
         check(_fft.overlap_save, np.asfortranarray(x), w, lo, full)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_blocks_of_many_sides(rng, dtype):
+    for shape, taps in [
+        ((20, 30, 40), (3, 4, 5)),
+        ((2, 9, 70), (5, 1, 33)),
+        ((40, 5, 6), (17, 5, 1)),
+        ((5, 6, 7, 8), (2, 3, 2, 4)),
+        ((3, 3, 3, 3, 9), (2, 2, 2, 1, 2)),
+    ]:
+        x, w = random(rng, shape, dtype), random(rng, taps, dtype)
+        lo, full = [m - 1 for m in taps], [n + m - 1 for n, m in zip(shape, taps)]
+        check(_fft.overlap_save, x, w, lo, full)
+        check(_fft.overlap_save, x[::-1, ..., ::-1], w[::-1], [m // 2 for m in taps], shape, "mirror")
+        check(_fft.overlap_save, np.asfortranarray(x), w, lo, full)
+        channels_last = np.moveaxis(random(rng, (*shape, 11), dtype), -1, 0)
+        check(_fft.overlap_save, channels_last, w, lo, full)
+
+
+@pytest.mark.parametrize("dtype", "fD")
+def test_every_size_of_three_sides(rng, dtype):
+    x, w = random(rng, (9, 10, 40), dtype), random(rng, (2, 3, 4), dtype)
+    for m, n, nodes in itertools.product([4, 5, 6], [4, 5, 6, 8, 10, 12], [4, 12]):
+        width = nodes * (8 if dtype == "f" else 4)
+        check(_fft.overlap_save, x, w, (1, 2, 3), (10, 12, 43), size=(m, n, width))
+
+
 @pytest.mark.parametrize("dtype", "fD")
 def test_every_tile_size(rng, dtype):
     x, w = random(rng, (150, 160), dtype), random(rng, (9, 12), dtype)
@@ -136,7 +174,13 @@ def test_every_tile_size(rng, dtype):
 
 @pytest.mark.parametrize(
     "shape, taps",
-    [((100000,), (3000,)), ((20, 10000), (300,)), ((3000, 40), (100,)), ((300, 400), (20, 30))],
+    [
+        ((100000,), (3000,)),
+        ((20, 10000), (300,)),
+        ((3000, 40), (100,)),
+        ((300, 400), (20, 30)),
+        ((40, 50, 60), (5, 6, 7)),
+    ],
 )
 def test_threads_do_not_change_results(rng, shape, taps):
     x, w = random(rng, shape, "f"), random(rng, taps, "f")
@@ -149,6 +193,26 @@ def test_threads_do_not_change_results(rng, shape, taps):
     for workers, out in enumerate(y, 1):
         _fft.overlap_save(x, w, out, n_batch, lo, zero, 0, workers)
         np.testing.assert_array_equal(out, y[0])
+
+
+@pytest.mark.parametrize(
+    "shape, taps", [((50000,), (300,)), ((300, 400), (20, 30)), ((70, 80, 9), (8, 9, 1))]
+)
+def test_one_kernel_for_calls_from_many_threads(rng, shape, taps):
+    xs, w = random(rng, (8, *shape), "d"), random(rng, taps, "d")
+    kept: dict = {}
+    lo, zero = tuple(m // 2 for m in taps), (0,) * len(taps)
+
+    def run(x, **options):
+        y = np.empty_like(x)
+        _fft.overlap_save(x, w, y, 0, lo, zero, 0, 1, **options)
+        return y
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda x: run(x, kept=kept), [*xs, *xs]))
+    for x, first, second in zip(xs, found, found[8:]):
+        np.testing.assert_array_equal(first, run(x))
+        np.testing.assert_array_equal(second, first)
 
 
 def test_progress_and_interrupts(rng):

@@ -11,7 +11,7 @@ import pytest
 LAYERS = {
     "machine": ["_version", "_cpu"],
     "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.{isa}", "_kernels"],
-    "drivers": ["_threads", "_openmp", "_boundary", "_rounds", "_direct", "_tree", "_fft"],
+    "drivers": ["_threads", "_openmp", "_boundary", "_rounds", "_direct", "_tree", "_block", "_fft"],
     "planning": [
         "_check",
         "_problem",

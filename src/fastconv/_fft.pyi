@@ -18,6 +18,7 @@ def overlap_save(
     workers: int,
     tick: Callable[[float], object] | None = None,
     size: tuple[int, ...] | None = None,
+    kept: dict[Any, Any] | None = None,
 ) -> bool: ...
 def whole(
     x: _Array,
@@ -29,9 +30,13 @@ def whole(
     cval: Any,
     workers: int,
     tick: Callable[[float], object] | None = None,
+    kept: dict[Any, Any] | None = None,
 ) -> bool: ...
 def line_size(code: int, n_out: int, n_taps: int) -> tuple[int, float]: ...
 def tile_size(
     code: int, n_rows: int, row_taps: int, n_cols: int, col_taps: int
 ) -> tuple[int, int, float]: ...
+def block_size(
+    code: int, n_out: tuple[int, ...], n_taps: tuple[int, ...]
+) -> tuple[tuple[int, ...], float]: ...
 def whole_size(code: int, n_out: int, n_taps: int) -> tuple[int, float]: ...

@@ -15,6 +15,7 @@ from fastconv._threads cimport team_done, team_size
 
 cnp.import_array()
 
+FREE = "free"                       # in `kept`: memory for the next call
 cdef double GROUP_SECONDS = 20e-6   # units that one thread takes at a time
 cdef double ROUND_SECONDS = 0.1     # between looks at signals
 
@@ -26,7 +27,7 @@ cdef void run_units(const void* job, unit_function unit, Py_ssize_t begin, Py_ss
 
 
 cdef int run(const void* job, unit_function unit, Py_ssize_t n_units, double unit_seconds, Py_ssize_t scratch_bytes,
-             int workers, tick) except -1:
+             int workers, tick, dict kept=None) except -1:
     """Between rounds tick(fraction done) is called as well."""
     cdef Py_ssize_t group = max(1, <Py_ssize_t>(GROUP_SECONDS / unit_seconds))
     cdef Py_ssize_t n_groups = (n_units + group - 1) // group, done = 0, stop, g, per_round
@@ -36,7 +37,7 @@ cdef int run(const void* job, unit_function unit, Py_ssize_t n_units, double uni
     cdef cnp.ndarray scratch
     cdef char* base
     try:
-        scratch = aligned(team * bytes)
+        scratch = borrow(kept, team * bytes)
         base = <char*>cnp.PyArray_DATA(scratch)
         per_round = max(team, <Py_ssize_t>(ROUND_SECONDS / 10 * team / (group * unit_seconds)))
         while done < n_groups:
@@ -54,9 +55,29 @@ cdef int run(const void* job, unit_function unit, Py_ssize_t n_units, double uni
             PyErr_CheckSignals()
             if tick is not None:
                 tick(done / n_groups)
+        give_back(kept, scratch)
     finally:
         team_done(team)
     return 0
+
+
+cdef cnp.ndarray borrow(dict kept, Py_ssize_t bytes):
+    cdef list free
+    cdef cnp.ndarray memory
+    if kept is not None:
+        free = kept.setdefault(FREE, [])
+        try:
+            memory = free.pop()
+        except IndexError:                              # all in use
+            return aligned(bytes)
+        if memory.nbytes >= bytes:
+            return memory
+    return aligned(bytes)
+
+
+cdef void give_back(dict kept, cnp.ndarray memory):
+    if kept is not None:
+        (<list>kept[FREE]).append(memory)
 
 
 cdef cnp.ndarray aligned(Py_ssize_t bytes):

@@ -1,5 +1,5 @@
-# The passes over a block of coefficients, for the drivers (_fft). `t` comes from plan(...).tree; width and rows may be
-# set in a copy of it. re and im hold n numbers, those of `nodes` nodes from number q before pass i; a whole block is
+# The passes over a block of coefficients, for the drivers (_fft). `t` comes from plan(...).tree; width, columns and
+# rows may be set in a copy of it. re and im hold n numbers, those of `nodes` nodes from number q before pass i; a whole block is
 # i = 0, q = 0, nodes = 1.
 from fastconv._kernels.table cimport fc_fft, fc_kernel_table
 
@@ -10,6 +10,7 @@ cdef struct Tree:                   # the passes over a block of m coefficients
     const fc_fft* kernels
     int item, lanes                 # bytes of a real number; reals in a vector
     Py_ssize_t m, width             # numbers in a coefficient: 1, or a row of them
+    Py_ssize_t columns              # numbers at the end of a row that are multiplied by the same one; else 1
     Py_ssize_t leaf                 # numbers in a part of the block that is worked on pass by pass
     int last                        # number of the last pass, of radix 4
     int[MAX_PASSES] radix

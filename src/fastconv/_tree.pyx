@@ -37,7 +37,7 @@ cdef class Plan:
         self.tree.item = dtype.itemsize
         self.tree.lanes = TABLE.dtype[code].lanes
         self.tree.m = m
-        self.tree.width = 1
+        self.tree.width = self.tree.columns = 1
         self.tree.rows = NULL
         self.tree.leaf = LEAF_BYTES // (2 * dtype.itemsize)
         radices = _radices(m // end)
@@ -90,7 +90,7 @@ cdef _unit(angles):
 
 cdef Py_ssize_t spectrum_bytes(const Tree* t, Py_ssize_t n) noexcept nogil:
     """Of the transform of n numbers of a kernel."""
-    return (4 * n if t.width == 1 or t.rows != NULL else 2 * (n // t.width)) * t.item
+    return (4 * n if t.columns == 1 else 2 * (n // t.columns)) * t.item
 
 
 cdef void transform(const Tree* t, char* re, char* im, char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
