@@ -116,6 +116,22 @@ def test_sums_near_the_largest_number(rng, method):
 
 
 @pytest.mark.parametrize("method", TRANSFORMS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sums_that_overflow_within_a_transform_only(rng, dtype, method):
+    largest = np.finfo(dtype).max.item()
+    a, v = random(rng, 4000, dtype), random(rng, 200, dtype)
+    a *= largest / 1e3 / np.abs(a).max()
+    v /= 10 * np.abs(v).max()
+    want = fastconv.convolve(a.astype("G") / largest, v.astype("G"), "same", method="direct")
+    assert np.isfinite(fastconv.convolve(a, v, "same", method="direct")).all()
+    y = fastconv.convolve(a, v, "same", method=method)
+    assert np.abs(y / largest - want).max() < np.finfo(dtype).eps
+    a[77] = np.nan
+    y = fastconv.convolve(a, v, "same", method=method)
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(fastconv.convolve(a, v, "same", method="direct")))
+
+
+@pytest.mark.parametrize("method", TRANSFORMS)
 def test_nothing_negative_from_non_negative_input(rng, method):
     for dtype in ("f4", "f8"):
         a, v = (np.exp(-0.5 * np.linspace(-30, 30, n) ** 2).astype(dtype) for n in (3000, 500))

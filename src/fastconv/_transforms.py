@@ -6,6 +6,7 @@ such values are worked out apart. Rounding may make a small sum of non-negative 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -63,14 +64,38 @@ def _correlate(
     run = partial(driver, n_batch=len(batch), lo=problem.lo, boundary=problem.boundary, workers=workers)
     if run(x, w, result, cval=cval, tick=tick):
         finite = np.isfinite(x)
-        if finite.all() or run(np.where(finite, x, 0), w, result, cval=cval):
+        clean = x if finite.all() else np.where(finite, x, 0)
+        if (clean is x or run(clean, w, result, cval=cval)) and not _scaled(run, clean, w, result, cval):
             return False
-        _put_not_finite(x, w, result, partial(run, cval=0.0))
+        if clean is not x:
+            _put_not_finite(x, w, result, partial(run, cval=0.0))
     elif problem.dtype.kind == "f" and cval >= 0 and _no_minus(w) and _no_minus(x) and result.min() < 0:
         np.maximum(result, 0, out=result)
     if result is not y:
         np.copyto(y, result)
     return True
+
+
+def _scaled(run: Driver, x: Array, w: Array, y: Array, cval: Any) -> bool:
+    """Compute y with x and w divided by powers of 2, all finite: False if a direct sum might overflow."""
+    real = y.real.dtype
+    n_terms = math.prod(w.shape) * (2 if y.dtype.kind == "c" else 1)
+    x_power = math.frexp(max(_largest(x), _largest(cval)))[1]
+    w_power = math.frexp(_largest(w))[1]
+    power = x_power + w_power
+    if power + n_terms.bit_length() > np.finfo(real).maxexp:
+        return False
+    x_unit, w_unit = (real.type(2.0**-p) for p in (x_power, w_power))
+    if run(x * x_unit, w * w_unit, y, cval=cval * x_unit):
+        return False
+    for part in (power // 2, power - power // 2):
+        y *= real.type(2.0**part)
+    return True
+
+
+def _largest(x: Any) -> float:
+    """The largest magnitude among the parts of the numbers."""
+    return float(max(abs(edge) for part in (np.real(x), np.imag(x)) for edge in (np.min(part), np.max(part))))
 
 
 def _no_minus(x: Array) -> bool:
