@@ -7,22 +7,20 @@ the result's allocation is inside. Timing is left to timing.py.
 
 from __future__ import annotations
 
-import ctypes
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+import intel
 import numpy as np
+from intel import Call
 from timing import compare
 
 import fastconv
 
-Call = Callable[[], Any]
-
-IPP = "libipps.so.12"
 NDIMAGE = {"zero": "constant", "reflect": "reflect", "mirror": "mirror", "nearest": "nearest", "wrap": "wrap"}
 
 
@@ -167,36 +165,7 @@ def torch_ways(p: Problem, threads: int) -> dict[str, Call]:
 
 
 def ipp_ways(p: Problem, threads: int) -> dict[str, Call]:
-    """ippsConvolve by ctypes; LD_LIBRARY_PATH must lead to the libraries of the wheel `ipp`."""
-    if p.x.ndim > 1 or p.mode != "full" or p.boundary != "zero" or p.x.dtype.kind != "f" or threads > 1:
-        return {}
-    ipps = ctypes.CDLL(IPP)
-    bits, code = (32, 13) if p.x.itemsize == 4 else (64, 19)
-    convolve = getattr(ipps, f"ippsConvolve_{bits}f")
-    pointer, integer = ctypes.c_void_p, ctypes.c_int
-    convolve.argtypes = [pointer, integer, pointer, integer, pointer, integer, pointer]
-    ipps.ippsConvolveGetBufferSize.argtypes = [integer, integer, integer, integer, ctypes.POINTER(integer)]
-    ipps.ippsMalloc_8u.restype = pointer
-    n, k = p.x.size, p.h.size
-
-    def by(method: int) -> Call | None:
-        size = integer()
-        if ipps.ippsConvolveGetBufferSize(n, k, code, method, ctypes.byref(size)):
-            return None
-        work = np.empty(size.value + 64, np.uint8)
-        fixed = p.x.ctypes.data, n, p.h.ctypes.data, k
-        start = work.ctypes.data + -work.ctypes.data % 64
-
-        def run() -> np.ndarray:
-            y = np.empty(n + k - 1, p.x.dtype)
-            _ = work  # kept alive as long as the call
-            convolve(*fixed, y.ctypes.data, method, start)
-            return y
-
-        return run
-
-    ways = {"direct": by(1), "fft": by(2)}
-    return {name: way for name, way in ways.items() if way}
+    return dict(intel.ipp_ways(p)) if threads == 1 else {}
 
 
 WAYS = {
@@ -205,7 +174,7 @@ WAYS = {
     "ndimage": ("scipy", ndimage_ways),
     "cv2": ("cv2", cv2_ways),
     "torch": ("torch", torch_ways),
-    "ipp": (IPP, ipp_ways),
+    "ipp": ("intel", ipp_ways),
 }
 
 
@@ -220,10 +189,9 @@ class Peers:
     @staticmethod
     def installed(module: str) -> bool:
         try:
-            if module == IPP:
-                ctypes.CDLL(IPP)
-            else:
-                import_module(module)
+            import_module(module)
+            if module == "intel":
+                intel.load_ipp("s")
         except (ImportError, OSError):
             return False
         return True
@@ -231,7 +199,7 @@ class Peers:
     def versions(self) -> dict[str, str]:
         """Version of every package compared, ours first."""
         modules = dict.fromkeys(["fastconv", *(WAYS[name][0] for name in self.names)])
-        return {module: str(import_module(module).__version__) for module in modules if module != IPP}
+        return {module: str(import_module(module).__version__) for module in modules if module != "intel"}
 
     def best(self, p: Problem, threads: int = 1) -> dict[str, Call]:
         """Every peer's fastest way to the same numbers. Results that differ are reported, and left out."""
