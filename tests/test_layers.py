@@ -11,7 +11,7 @@ import pytest
 LAYERS = {
     "machine": ["_version", "_cpu"],
     "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.{isa}", "_kernels"],
-    "drivers": ["_threads", "_openmp", "_boundary", "_rounds", "_direct", "_tree", "_block", "_fft"],
+    "drivers": ["_cost", "_threads", "_openmp", "_boundary", "_rounds", "_direct", "_tree", "_block", "_fft"],
     "planning": [
         "_check",
         "_problem",
@@ -34,7 +34,8 @@ LAYERS = {
     ],
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }
-PURE = ["_check", "_problem", "_methods", "_in_place"]  # load no compiled module until a result is computed
+# These load no compiled module until a result is computed.
+PURE = ["_cost", "_check", "_problem", "_methods", "_in_place"]
 # The protocol __array_function__ is handed the public function, which is looked up when it is needed.
 EXCEPTIONS = {("_convolve", "fastconv")}
 ISAS = ["x86_v2", "x86_v3", "x86_v4", "neon", "baseline"]

@@ -11,6 +11,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _in_place                           results that replace their signal
     _sums _transforms _blocks           what drivers leave to do: values that are not finite; dtypes, layouts
     _direct _fft _block _tree           compiled: axes, tiles, edges of sums; blocks and passes of transforms
+    _cost                               block sizes and estimates of time and memory
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
     _kernels                            compiled once per instruction set, chosen at import; see table.h
     _cpu                                what this processor can run

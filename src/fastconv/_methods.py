@@ -11,11 +11,11 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from fastconv import _check
+from fastconv import _check, _cost
+from fastconv._cost import Blocks
 from fastconv._problem import Array, Kept, Problem, Run
 
 FEW_TAPS = 32  # a transform is always slower
-START = 60e-6  # seconds before the first block
 Look = Callable[[Problem, Array, Kept], float]
 
 
@@ -71,10 +71,8 @@ def _later(module: str, function: str) -> Run:
 
 
 def _direct_seconds(problem: Problem) -> float:
-    """Products at the rate of the register tiles, and outputs at the rate of memory."""
-    rate = {"f": 42e9, "d": 21e9, "F": 10e9, "D": 5e9}.get(problem.dtype.char, 10e9)
     outputs = math.prod(problem.batch) * math.prod(problem.n_out)
-    return outputs * (math.prod(problem.m) / rate + 0.25e-9)
+    return _cost.direct_seconds(problem.dtype, outputs, math.prod(problem.m))
 
 
 def _can_transform(problem: Problem) -> bool:
@@ -88,34 +86,23 @@ def _long_axes(problem: Problem) -> list[int]:
     return found or [len(problem.m) - 1]
 
 
-def _overlap_save_seconds(problem: Problem) -> float:
-    from fastconv import _fft
-
+def _transform_seconds(problem: Problem, sizes: Callable[..., Blocks]) -> float:
+    """Of all lines or planes that are transformed, in blocks of the `sizes` that are best for one."""
     if math.prod(problem.m) < FEW_TAPS:
         return math.inf
     axes = _long_axes(problem)
-    code = _fft.DTYPES[problem.dtype]
-    others = [n for k, n in enumerate(problem.n_out) if k not in axes]
-    rest = math.prod(problem.batch) * math.prod(others)
-    row, col = axes[0], axes[-1]
-    try:
-        if row == col:
-            return START + rest * float(_fft.line_size(code, problem.n_out[row], problem.m[row])[-1])
-        sizes = (problem.n_out[row], problem.m[row], problem.n_out[col], problem.m[col])
-        return START + rest * float(_fft.tile_size(code, *sizes)[-1])
-    except ValueError:  # no block can hold the kernel
-        return math.inf
+    n_out, n_taps = (tuple(of[k] for k in axes) for of in (problem.n_out, problem.m))
+    blocks = sizes(problem.dtype, n_out, n_taps)
+    rest = math.prod(problem.batch) * math.prod(problem.n_out) // max(1, math.prod(n_out))
+    return _cost.start_seconds(blocks) + rest * blocks.seconds
+
+
+def _overlap_save_seconds(problem: Problem) -> float:
+    return _transform_seconds(problem, _cost.tile_sizes)
 
 
 def _fft_seconds(problem: Problem) -> float:
-    from fastconv import _fft
-
-    if math.prod(problem.m) < FEW_TAPS:
-        return math.inf
-    k = _long_axes(problem)[0]
-    rest = math.prod(problem.batch) * math.prod(problem.n_out) // problem.n_out[k]
-    _, seconds = _fft.whole_size(_fft.DTYPES[problem.dtype], problem.n_out[k], problem.m[k])
-    return START + rest * float(seconds)
+    return _transform_seconds(problem, _cost.whole_sizes)
 
 
 METHODS = (

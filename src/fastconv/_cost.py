@@ -1,0 +1,215 @@
+"""What direct sums and transforms cost: the sizes of blocks, and estimates of time and working memory.
+
+Times are those of one thread, so that what is chosen by them does not depend on the number of threads. The
+constants are one set for each instruction set, measured by bench/calibrate.py. Which method does what,
+_methods knows.
+
+A block of a transform has `sizes` complex numbers by axis, the axis along memory last. A block of reals is
+packed: along its first axis, m numbers stand for 2 m reals.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+MOST_BYTES = 4 << 20  # of a block of many: with its copy and the kernel's transform at most 16 MB
+L1_BYTES = 32 << 10
+L2_BYTES = 512 << 10
+NEW_BYTES = 32 << 20  # more than this is returned to the system and comes fresh from it
+
+Dtype = np.dtype[Any]
+
+
+class Blocks(NamedTuple):
+    """Blocks of one size, and what the outputs that they were asked for take."""
+
+    sizes: tuple[int, ...]  # complex numbers by axis
+    seconds: float
+    bytes: int  # working memory of a thread, the kernel's transform included
+
+
+class Rates(NamedTuple):
+    """The constants of an instruction set: seconds, if not said otherwise."""
+
+    vector_bytes: int
+    products: dict[str, float]  # of direct sums, a second, by the kind and size of the dtype
+    output: float  # a byte of the outputs of a direct sum
+    number: dict[str, tuple[float, ...]]  # of a block, by dtype; times _terms
+    row: float  # one of a block of rows
+    whole: float  # signal and kernel in one block: times the block alone
+    new: float  # a byte of fresh memory
+    call: float  # before the first block
+
+
+def _scaled(rates: Rates, vector_bytes: int, products: float, numbers: float) -> Rates:
+    """The rates where products and blocks are so many times as fast."""
+    return rates._replace(
+        vector_bytes=vector_bytes,
+        products={name: rate * products for name, rate in rates.products.items()},
+        number={name: tuple(t / numbers for t in times) for name, times in rates.number.items()},
+    )
+
+
+_X86_V3 = Rates(
+    vector_bytes=32,
+    products={
+        "f4": 48e9,
+        "f8": 23e9,
+        "f16": 0.7e9,
+        "c8": 13e9,
+        "c16": 6.4e9,
+        "c32": 0.17e9,
+        "i2": 79e9,
+        "i4": 39e9,
+        "i8": 20e9,
+    },
+    output=0.08e-9,
+    number={
+        "f": (1.6e-9, 0.05e-9, 0.13e-9, 0.4e-9),
+        "d": (1.6e-9, 0.21e-9, 0.1e-9, 0.9e-9),
+        "F": (1.6e-9, 0.08e-9, 0.09e-9, 0.4e-9),
+        "D": (1.4e-9, 0.32e-9, 0.0, 1e-9),
+    },
+    row=60e-9,
+    whole=2.0,
+    new=0.1e-9,
+    call=45e-6,
+)
+# AVX-512 against AVX2, measured on one machine: direct sums 1.85, transforms 1.6 times as fast. NEON has half
+# of AVX2's lanes; what the compiler takes for granted is often SSE2 without FMA.
+_RATES = {
+    "x86_v3": _X86_V3,
+    "x86_v4": _scaled(_X86_V3, 64, 1.85, 1.6),
+    "x86_v2": _scaled(_X86_V3, 16, 0.3, 0.35),
+    "neon": _scaled(_X86_V3, 16, 0.6, 0.6),
+    "baseline": _scaled(_X86_V3, 16, 0.3, 0.35),
+}
+
+
+@lru_cache(maxsize=1)
+def rates() -> Rates:
+    """Those of the instruction set that runs."""
+    from fastconv import _kernels
+
+    return _RATES[_kernels.isa]
+
+
+# ---- direct sums ----------------------------------------------------------------------------------------
+
+
+def direct_seconds(dtype: Dtype, n_outputs: int, n_taps: float) -> float:
+    """So many outputs of so many products each."""
+    kind, size = dtype.kind, dtype.itemsize
+    if kind in "bf" and size < 4:  # summed in float32
+        kind, size = "f", 4
+    elif kind in "ium":  # as signed integers, of two bytes at least
+        kind, size = "i", max(size, 2)
+    return n_outputs * (n_taps / rates().products[f"{kind}{size}"] + size * rates().output)
+
+
+# ---- blocks ---------------------------------------------------------------------------------------------
+
+
+def block_seconds(dtype: Dtype, sizes: Sequence[int]) -> float:
+    """One block: copied in, transformed, multiplied, transformed back and copied out."""
+    known = rates()
+    rows = 2 * math.prod(sizes[:-1]) if len(sizes) > 1 else 0
+    terms = _terms(dtype, math.prod(sizes))
+    seconds = sum(t * factor for t, factor in zip(known.number[dtype.char], terms))
+    return math.prod(sizes) * seconds + rows * known.row
+
+
+def _terms(dtype: Dtype, numbers: int) -> tuple[float, float, float, float]:
+    """What the constants of `Rates.number` count: 1 for the number, halvings, those beyond L1, beyond L2."""
+    nbytes = numbers * dtype.itemsize * (2 if dtype.kind == "f" else 1)
+    l1, l2 = (max(0.0, math.log2(2 * nbytes / cache)) for cache in (L1_BYTES, L2_BYTES))
+    return 1.0, math.log2(numbers), l1, l2
+
+
+def start_seconds(blocks: Blocks) -> float:
+    """Before the first block."""
+    known = rates()
+    return known.call + (known.new * blocks.bytes if blocks.bytes > NEW_BYTES else 0.0)
+
+
+@lru_cache(maxsize=1024)
+def tile_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) -> Blocks:
+    """The best blocks for so many outputs and taps by axis; a last one of one tap: columns side by side.
+
+    A block takes `MOST_BYTES` at most, or as much as the smallest that has an output for each tap.
+    """
+    item, packed = _real(dtype)
+    sides: list[dict[int, int]] = []  # by axis: how many blocks of a size there are
+    sizes = []
+    for axis, (out, taps) in enumerate(zip(n_out, n_taps)):
+        reals = packed if axis == 0 else 1
+        unit = _unit(item, axis, n_taps)
+        side: dict[int, int] = {}
+        for size in _sizes(unit, -(-(out + taps - 1) // reals)):
+            outputs = reals * size - taps + 1
+            if outputs > 0:
+                side[size] = -(-out // outputs)
+        sides.append(side)
+        sizes.append(next((size for size in side if reals * size >= 2 * taps - 1), max(side)))
+    most = max(MOST_BYTES // (2 * item), math.prod(sizes))
+
+    def seconds(sizes: Sequence[int]) -> float:
+        if math.prod(sizes) > most:
+            return math.inf
+        return math.prod(side[size] for side, size in zip(sides, sizes)) * block_seconds(dtype, sizes)
+
+    best, least = math.inf, seconds(sizes)
+    while least < best:  # by another size along one axis
+        best = least
+        for axis in reversed(range(len(sizes))):
+            least, sizes = min((seconds(tried), tried) for tried in _with(sizes, axis, sides[axis]))
+    nbytes = (8 if len(sizes) == 1 else 6) * math.prod(sizes) * item
+    return Blocks(tuple(sizes), least, nbytes)
+
+
+def _with(sizes: list[int], axis: int, choices: Iterable[int]) -> Iterable[list[int]]:
+    """The sizes with each of the choices along one axis."""
+    return ([*sizes[:axis], size, *sizes[axis + 1 :]] for size in choices)
+
+
+@lru_cache(maxsize=1024)
+def whole_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) -> Blocks:
+    """One block that holds all, signal and kernel transformed side by side."""
+    item, packed = _real(dtype)
+    sizes = []
+    for axis, (out, taps) in enumerate(zip(n_out, n_taps)):
+        least = -(-(out + taps - 1) // (packed if axis == 0 else 1))
+        sizes.append(_sizes(_unit(item, axis, n_taps), least)[-1])
+    return Blocks(tuple(sizes), rates().whole * block_seconds(dtype, sizes), 4 * math.prod(sizes) * item)
+
+
+def _real(dtype: Dtype) -> tuple[int, int]:
+    """Bytes of a real number; elements that a complex number stands for."""
+    return (dtype.itemsize, 2) if dtype.kind == "f" else (dtype.itemsize // 2, 1)
+
+
+def _unit(item: int, axis: int, n_taps: tuple[int, ...]) -> int:
+    """What sizes along an axis are multiples of: along memory four vectors, one of columns."""
+    if axis < len(n_taps) - 1:
+        return 1
+    lanes = rates().vector_bytes // item
+    return max(2, lanes) if axis > 0 and n_taps[axis] == 1 else 4 * lanes
+
+
+def _sizes(unit: int, least: int) -> list[int]:
+    """The sizes 2^a, 3 2^a and 5 2^a from 4 on, multiples of `unit`, up to the first that reaches `least`."""
+    sizes: list[int] = []
+    for exponent in itertools.count():
+        for odd in (4, 5, 6):
+            size = odd << exponent
+            if size % unit == 0:
+                sizes.append(size)
+                if size >= least:
+                    return sizes
+    raise AssertionError
