@@ -6,29 +6,23 @@ itself is never padded. Blocks depend on the problem alone, so results do not de
 block is, _block says. The caller has validated everything.
 """
 
-from libc.math cimport log2
 cimport numpy as cnp
-
-from functools import lru_cache
-import math
 
 import numpy as np
 
+from fastconv import _cost
 from fastconv._block import block
 
 from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, View, fill, fill_taps, is_spoiled, store
 from fastconv._boundary cimport ZERO
 from fastconv._kernels.table cimport FC_C64, FC_C128, FC_F32, FC_F64
 from fastconv._rounds cimport aligned, borrow, give_back, run, unit_function
-from fastconv._tree cimport TABLE, multiply, multiply_both, transform
+from fastconv._tree cimport multiply, multiply_both, transform
 
 cnp.import_array()
 
 cdef enum:
     MAX_AXES = 64                   # NumPy's
-    MOST_BYTES = 8 * 1024 * 1024    # working memory of a block
-    TILE_BYTES = 256 * 1024         # of columns side by side
-    MOST_TILE_BYTES = 4 * 1024 * 1024
     OWN_KERNEL_BLOCKS = 16          # blocks in one unit that has its own kernel
 
 DTYPES = {
@@ -151,152 +145,6 @@ cdef void whole_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
         job.spoiled[0] = 1
 
 
-# ---- sizes -----------------------------------------------------------------------------------------------------------
-
-cdef double block_seconds(Py_ssize_t numbers, double levels, int item):
-    """A rough estimate for a block of so many complex numbers, `levels` the binary logarithm of its size."""
-    cdef double bytes = 2.0 * numbers * item
-    cdef double cache = 1 if bytes <= 32 * 1024 else 1.4 if bytes <= 256 * 1024 else 2
-    return numbers * item * (0.25e-9 + 0.025e-9 * levels * cache)
-
-
-cdef list _sizes(Py_ssize_t lanes, Py_ssize_t least, Py_ssize_t most):
-    """The sizes 2^a, 5 2^(a - 2) and 3 2^(a - 1) up to the first that reaches `least`, at most `most`.
-
-    Of the innermost side, multiples of four vectors; of others (lanes = 0), any.
-    """
-    cdef Py_ssize_t m
-    sizes = []
-    for exponent in range(60):
-        for odd in (4, 5, 6):
-            m = (odd << exponent) * max(lanes, 1)
-            if lanes and m % (4 * lanes):
-                continue
-            if m > most and sizes:
-                return sizes
-            sizes.append(m)
-            if m >= least:
-                return sizes
-
-
-@lru_cache(maxsize=1024)
-def line_size(code, n_out, n_taps):
-    """(m, seconds a line) of the best blocks for lines of n_out outputs."""
-    cdef int item, packed
-    cdef Py_ssize_t m, outputs
-    code, item, packed = _real(code)
-    best = None
-    for m in _sizes(TABLE.dtype[code].lanes, -(-(n_out + n_taps - 1) // packed), MOST_BYTES // (8 * item)):
-        outputs = packed * m - n_taps + 1
-        if outputs > 0:
-            seconds = -(-n_out // outputs) * block_seconds(m, log2(m), item)
-            if best is None or seconds < best[1]:
-                best = m, seconds
-    if best is None:
-        raise ValueError(f"a kernel of {n_taps} taps does not fit a block")
-    return best
-
-
-@lru_cache(maxsize=1024)
-def tile_size(code, n_rows, row_taps, n_cols, col_taps):
-    """(m, width, seconds a plane) of the best tiles for n_rows by n_cols outputs."""
-    cdef int item, packed, lanes
-    cdef Py_ssize_t m, width, outputs
-    code, item, packed = _real(code)
-    lanes = TABLE.dtype[code].lanes
-    best = None
-    for m in _sizes(0, -(-(n_rows + row_taps - 1) // packed), 1 << 20):
-        outputs = packed * m - row_taps + 1
-        if outputs <= 0:
-            continue
-        if col_taps == 1:
-            width = max(2, lanes)                       # a width of 1 means that coefficients are numbers
-            widths = [width * max(1, min(-(-n_cols // width), TILE_BYTES // (2 * m * item * width)))]
-        else:
-            widths = _sizes(lanes, n_cols + col_taps - 1, 1 << 20)
-        for width in widths:
-            if width < col_taps or (2 * m * width * item > MOST_TILE_BYTES and best is not None):
-                continue
-            levels = log2(m) if col_taps == 1 else log2(<double>m * width)
-            seconds = block_seconds(m * width, levels, item) + packed * m * 60e-9
-            seconds *= -(-n_rows // outputs) * -(-n_cols // (width - col_taps + 1))
-            if best is None or seconds < best[2]:
-                best = m, width, seconds
-    if best is None:
-        raise ValueError(f"a kernel of {row_taps} by {col_taps} taps does not fit a tile")
-    return best
-
-
-@lru_cache(maxsize=1024)
-def block_size(code, n_out, n_taps):
-    """(size by side, seconds a batch element) of the best blocks for so many outputs and taps along each side.
-
-    The size of the first side is in coefficients. A last side of one tap is of columns side by side.
-    """
-    if len(n_out) == 1:
-        m, seconds = line_size(code, n_out[0], n_taps[0])
-        return (m,), seconds
-    if len(n_out) == 2:
-        m, width, seconds = tile_size(code, n_out[0], n_taps[0], n_out[1], n_taps[1])
-        return (m, width), seconds
-    choices = _choices(code, n_out, n_taps)
-    best = tuple([next((size for size in sizes if size >= 2 * taps), max(sizes)) for sizes, taps in zip(choices, n_taps)])
-    cost, improved = _cost(code, n_out, n_taps, best), True
-    while improved:                                     # by another size of one side
-        improved = False
-        for a, sizes in enumerate(choices):
-            for size in sizes:
-                tried = best[:a] + (size,) + best[a + 1:]
-                found = _cost(code, n_out, n_taps, tried)
-                if found < cost:
-                    best, cost, improved = tried, found, True
-    return best, cost[1]
-
-
-cdef list _choices(code, tuple n_out, tuple n_taps):
-    """The sizes that each side may have."""
-    cdef int item, packed, lanes
-    code, item, packed = _real(code)
-    lanes = TABLE.dtype[code].lanes
-    last = len(n_out) - 1
-    choices = []
-    for a, (n, taps) in enumerate(zip(n_out, n_taps)):
-        count = packed if a == 0 else 1
-        if a == last and taps == 1:
-            width = max(2, lanes)
-            choices.append([width * k for k in _sizes(0, -(-n // width), 1 << 30)])
-        else:
-            sizes = _sizes(lanes if a == last else 0, -(-(n + taps - 1) // count), 1 << 60)
-            choices.append([m for m in sizes if count * m >= taps])
-    return choices
-
-
-cdef tuple _cost(code, tuple n_out, tuple n_taps, tuple sizes):
-    """(bytes of a block beyond the most that it should have, seconds)"""
-    cdef Py_ssize_t m = math.prod(sizes), blocks = 1
-    cdef int item, packed
-    code, item, packed = _real(code)
-    for a, (n, taps, size) in enumerate(zip(n_out, n_taps, sizes)):
-        blocks *= -(-n // (size * (packed if a == 0 else 1) - taps + 1))
-    seconds = block_seconds(m, log2(m), item) + packed * (m // sizes[len(sizes) - 1]) * 60e-9
-    return max(0, 2 * m * item - MOST_BYTES), blocks * seconds
-
-
-def whole_size(code, n_out, n_taps):
-    """(m, seconds a line) of one block for a line and its kernel."""
-    cdef int item, packed
-    code, item, packed = _real(code)
-    m = max(_sizes(TABLE.dtype[code].lanes, -(-(n_out + n_taps - 1) // packed), 1 << 60))
-    return m, 2 * block_seconds(m, log2(m), item)
-
-
-cdef tuple _real(int code):
-    """(code of the real dtype, its bytes, numbers that a complex one stands for: 2 in real blocks)"""
-    if code in (FC_F32, FC_C64):
-        return FC_F32, 4, 2 if code == FC_F32 else 1
-    return FC_F64, 8, 2 if code == FC_F64 else 1
-
-
 # ---- calls -----------------------------------------------------------------------------------------------------------
 
 cdef list _convolved(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo):
@@ -358,7 +206,7 @@ def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple
                  int workers, tick=None, size=None, dict kept=None):
     """As `_direct.correlate`, in blocks that stay in the cache: float and complex dtypes.
 
-    `size` is as `block_size` gives it, which is asked if it is None. `kept`, if given, serves all calls with this w
+    `size` is as `_cost.tile_sizes` gives it, which is asked if it is None. `kept`, if given, serves all calls with this w
     (values, dtype and order of axes): there lie its transforms and free memory, for calls from any threads. Returns
     whether a block is spoiled by a value that is not finite.
     """
@@ -377,8 +225,8 @@ def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple
         sides.append(columns)
     shared = begin(&job, x, w, y, constant, n_batch, lo, boundary, sides)
     if size is None:
-        size = block_size(code, tuple([job.side[a].n_out for a in range(len(sides))]),
-                          tuple([job.side[a].n_taps for a in range(len(sides))]))[0]
+        size = _cost.tile_sizes(x.dtype, tuple([job.side[a].n_out for a in range(len(sides))]),
+                                tuple([job.side[a].n_taps for a in range(len(sides))])).sizes
     made = kernel = block(code, size, columns >= 0)
     if columns >= 0:
         kernel = block(code, (*size[:len(size) - 1], max(2, made.layout.tree[0].lanes)), True)
@@ -397,9 +245,8 @@ def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple
         job.h = <const char*>cnp.PyArray_DATA(h)
     else:
         scratch += job.kernel.spectrum
-    numbers = math.prod(size)
-    run(&job, <unit_function>unit, n_elements(&job) * job.n_units,
-        job.per_unit * block_seconds(numbers, log2(numbers), made.layout.tree[0].item), scratch, workers, tick, kept)
+    run(&job, <unit_function>unit, n_elements(&job) * job.n_units, job.per_unit * _cost.block_seconds(x.dtype, size),
+        scratch, workers, tick, kept)
     return bool(spoiled)
 
 
@@ -431,11 +278,11 @@ def whole(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tu
     if len(axes) > 1:
         raise ValueError("at most one convolved axis")
     begin(&job, x, w, y, constant, n_batch, lo, boundary, axes)
-    m = whole_size(code, job.side[0].n_out, job.side[0].n_taps)[0]
-    made = block(code, (m,))
+    needed = _cost.whole_sizes(x.dtype, (job.side[0].n_out,), (job.side[0].n_taps,))
+    made = block(code, needed.sizes)
     job.block = &made.layout
     job.spoiled = &spoiled
     item = made.layout.tree[0].item
-    run(&job, <unit_function>whole_unit, n_elements(&job), 2 * block_seconds(m, log2(m), item),
+    run(&job, <unit_function>whole_unit, n_elements(&job), needed.seconds,
         4 * (made.layout.half + PAD) + 4 * made.layout.tree[0].leaf * item + made.layout.line, workers, tick, kept)
     return bool(spoiled)
