@@ -16,6 +16,7 @@ from fastconv._cost import Blocks
 from fastconv._problem import Array, Kept, Problem, Run
 
 FEW_TAPS = 32  # a transform is always slower
+MOST_AXES = 7  # of a block of a transform
 Look = Callable[[Problem, Array, Kept], float]
 
 
@@ -76,7 +77,7 @@ def _direct_seconds(problem: Problem) -> float:
 
 
 def _can_transform(problem: Problem) -> bool:
-    return problem.dtype.char in "fdFD" and len(_long_axes(problem)) <= 2
+    return problem.dtype.char in "fdFD" and len(_long_axes(problem)) <= MOST_AXES
 
 
 def _long_axes(problem: Problem) -> list[int]:
