@@ -21,7 +21,7 @@ from scipy.optimize import nnls
 from timing import sample
 
 import fastconv
-from fastconv import _cost, _direct, _fft, _kernels
+from fastconv import _cost, _direct, _fft, _kernels, _whole
 
 ROUNDS = 12
 TAPS = 33
@@ -98,8 +98,8 @@ def whole(known: _cost.Rates) -> float:
     ratios = []
     for m in (1 << 12, 1 << 15):
         x, y = random(m, "f"), np.empty(2 * m - 1, "f")
-        call = partial(_fft.whole, x, x, y, 0, (m - 1,), (0,), 0, 1)
-        size = math.prod(_cost.whole_sizes(x.dtype, y.shape, x.shape).sizes)
+        call = partial(_whole.whole, x, x, y, 0, (m - 1,), (0,), 0, 1)
+        size = math.prod(_cost.whole_sizes(x.dtype, y.shape).sizes)
         terms = _cost._terms(x.dtype, size)
         model = size * sum(t * factor for t, factor in zip(known.number["f"], terms))
         ratios.append((best({0: call})[0] - 5e-6) / model)

@@ -39,11 +39,25 @@ def test_tiles_hold_the_kernel(dtype, axes):
     assert blocks.bytes <= max(4 * _cost.MOST_BYTES, room)
 
 
-@given(st.sampled_from(DTYPES), st.lists(st.tuples(LENGTH, LENGTH), min_size=1, max_size=3))
-def test_whole_blocks_hold_all(dtype, axes):
-    n_out, n_taps = zip(*axes)
-    sizes = real_sizes(dtype, _cost.whole_sizes(dtype, n_out, n_taps).sizes)
-    assert all(size >= out + taps - 1 for size, (out, taps) in zip(sizes, axes))
+@given(st.sampled_from(DTYPES), st.lists(LENGTH, min_size=1, max_size=3))
+def test_whole_blocks_are_as_long_as_need_be(dtype, least):
+    sizes = real_sizes(dtype, _cost.whole_sizes(dtype, tuple(least)).sizes)
+    assert all(n <= size <= 1.13 * n + 512 // dtype.itemsize for n, size in zip(least, sizes))
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 20), st.integers(-20, 20), st.booleans())
+def test_outputs_of_a_whole_block_are_their_own(n, m, n_out, lo, zero):
+    """Every sum in the block that wraps onto an output is one of zeros."""
+    start, count, skip, least = _cost.extent(n, m, n_out, lo, zero)
+    assert min(count, skip) >= 0
+    for size in (least, least + 1):
+        sums = {}
+        for i, t in itertools.product(range(count), range(m)):
+            if not zero or 0 <= start + i < n:
+                sums.setdefault((i + m - 1 - t) % size, set()).add((start + i, t))
+        for o in range(n_out):
+            terms = {(o + t - lo, t) for t in range(m)}
+            assert sums.get(skip + o, set()) == {(i, t) for i, t in terms if not zero or 0 <= i < n}
 
 
 def test_a_kernel_that_is_larger_than_most_blocks():

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from fastconv import _fft
+from fastconv import _fft, _whole
 from fastconv._problem import BOUNDARIES
 
 DTYPES = "fdFD"
@@ -61,7 +61,7 @@ def check(run, x, w, lo, n_out, boundary="zero", cval=0, tol=4.0, **options):
     return y
 
 
-@pytest.mark.parametrize("run", [_fft.overlap_save, _fft.whole])
+@pytest.mark.parametrize("run", [_fft.overlap_save, _whole.whole])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_lengths(rng, run, dtype):
     for n, m in itertools.product([1, 2, 7, 100, 777], [1, 2, 5, 64, 300]):
@@ -76,7 +76,7 @@ def test_every_block_size(rng, dtype):
         check(_fft.overlap_save, x, w, (99,), (5099,), size=(unit * nodes,))
 
 
-@pytest.mark.parametrize("run", [_fft.overlap_save, _fft.whole])
+@pytest.mark.parametrize("run", [_fft.overlap_save, _whole.whole])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("boundary", [*PAD, "wrap"])
 def test_boundaries(rng, run, dtype, boundary):
@@ -85,7 +85,7 @@ def test_boundaries(rng, run, dtype, boundary):
         check(run, random(rng, n, dtype), random(rng, m, dtype), (m // 3,), (n,), boundary, cval)
 
 
-@pytest.mark.parametrize("run", [_fft.overlap_save, _fft.whole])
+@pytest.mark.parametrize("run", [_fft.overlap_save, _whole.whole])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_layouts(rng, run, dtype):
     """Batches, strides, reversed arrays, kernels reversed in place, any axis contiguous."""
@@ -102,7 +102,7 @@ def test_layouts(rng, run, dtype):
         check(run, x, w[::-1], (30,), (x.shape[-1],))
 
 
-@pytest.mark.parametrize("run", [_fft.overlap_save, _fft.whole])
+@pytest.mark.parametrize("run", [_fft.overlap_save, _whole.whole])
 @pytest.mark.parametrize("dtype", "fD")
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_kernel_for_each_line(rng, run, dtype, order):
@@ -172,47 +172,107 @@ def test_every_tile_size(rng, dtype):
         check(_fft.overlap_save, x, w, (8, 11), (158, 171), size=(m, width))
 
 
-@pytest.mark.parametrize(
-    "shape, taps",
-    [
-        ((100000,), (3000,)),
-        ((20, 10000), (300,)),
-        ((3000, 40), (100,)),
-        ((300, 400), (20, 30)),
-        ((40, 50, 60), (5, 6, 7)),
-    ],
-)
-def test_threads_do_not_change_results(rng, shape, taps):
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_whole_blocks_of_many_sides(rng, dtype):
+    for shape, taps in [
+        ((30, 40), (30, 40)),
+        ((9, 300), (4, 2)),
+        ((5, 20, 9), (7, 3, 1)),
+        ((2, 3, 4, 5), (2, 3, 4, 5)),
+    ]:
+        x, w = random(rng, shape, dtype), random(rng, taps, dtype)
+        lo, full = [m - 1 for m in taps], [n + m - 1 for n, m in zip(shape, taps)]
+        check(_whole.whole, x, w, lo, full)
+        check(_whole.whole, x[::-1, ..., ::-1], w[::-1], [m // 3 for m in taps], shape, "mirror")
+        check(_whole.whole, np.asfortranarray(x), w, [0] * len(taps), [max(1, n - 3) for n in shape])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_whole_blocks_beyond_the_cache(rng, dtype):
+    """Down and up in parts: the last ones are narrower, some rows are of zeros alone."""
+    for shape, taps in [
+        ((150001,), (20,)),
+        ((400, 501), (3, 4)),
+        ((2, 90001), (2, 5)),
+        ((50, 60, 80), (2, 3, 2)),
+    ]:
+        shape = (*shape[:-1], shape[-1] * 4 // np.dtype(dtype).itemsize)
+        x, w = random(rng, shape, dtype), random(rng, taps, dtype)
+        lo, full = [m - 1 for m in taps], [n + m - 1 for n, m in zip(shape, taps)]
+        check(_whole.whole, x, w, lo, full)
+        for boundary in ("wrap", "mirror", "constant"):
+            cval = 1.5 if boundary == "constant" else 0
+            check(_whole.whole, x[..., ::-1], w, [m // 3 for m in taps], shape, boundary, cval)
+
+
+@pytest.mark.parametrize("run", [_fft.overlap_save, _whole.whole])
+def test_any_window_of_the_full_result(rng, run):
+    """What whole blocks leave out must not wrap onto the outputs, inside the full result and beyond it."""
+    for n, m in [(500, 400), (300, 33), (64, 64), (1, 7)]:
+        x, w = random(rng, n, "d"), random(rng, m, "d")
+        sizes = [1, 5, n, n + m - 1, n + 2 * m]
+        for first, size in itertools.product([-m - 3, 0, 1, m // 2, m - 1, n, n + m], sizes):
+            check(run, x, w, (m - 1 - first,), (size,))
+
+
+BLOCKS = [
+    (_fft.overlap_save, (100000,), (3000,)),
+    (_fft.overlap_save, (20, 10000), (300,)),
+    (_fft.overlap_save, (3000, 40), (100,)),
+    (_fft.overlap_save, (300, 400), (20, 30)),
+    (_fft.overlap_save, (40, 50, 60), (5, 6, 7)),
+    (_whole.whole, (200000,), (150000,)),
+    (_whole.whole, (3, 100000), (100000,)),
+    (_whole.whole, (20, 3000), (2000,)),
+    (_whole.whole, (500, 400), (200, 300)),
+    (_whole.whole, (60, 50, 70), (30, 20, 40)),
+]
+
+
+@pytest.mark.parametrize("run, shape, taps", BLOCKS)
+def test_threads_do_not_change_results(rng, run, shape, taps):
     x, w = random(rng, shape, "f"), random(rng, taps, "f")
     if shape == (3000, 40):
         x = x.T
     n_batch = x.ndim - len(taps)
-    y = [np.empty(x.shape, "f") for _ in range(3)]
     lo, zero = tuple(m // 2 for m in taps), (0,) * len(taps)
     w = np.broadcast_to(w, (*x.shape[:n_batch], *w.shape))
-    for workers, out in enumerate(y, 1):
-        _fft.overlap_save(x, w, out, n_batch, lo, zero, 0, workers)
-        np.testing.assert_array_equal(out, y[0])
+    want = np.empty(x.shape, "f")
+    run(x, w, want, n_batch, lo, zero, 0, 1)
+    for workers in (2, 3, 8):
+        y = np.empty(x.shape, "f")
+        run(x, w, y, n_batch, lo, zero, 0, workers)
+        np.testing.assert_array_equal(y, want)
 
 
-@pytest.mark.parametrize(
-    "shape, taps", [((50000,), (300,)), ((300, 400), (20, 30)), ((70, 80, 9), (8, 9, 1))]
-)
-def test_one_kernel_for_calls_from_many_threads(rng, shape, taps):
-    xs, w = random(rng, (8, *shape), "d"), random(rng, taps, "d")
-    kept: dict = {}
+@pytest.mark.parametrize("run, shape, taps", BLOCKS)
+def test_one_kernel_for_calls_from_many_threads(rng, run, shape, taps):
+    xs, w = random(rng, (4, *shape), "f"), random(rng, taps, "f")
+    n_batch = len(shape) - len(taps)
+    w = np.broadcast_to(w, (*shape[:n_batch], *w.shape))
     lo, zero = tuple(m // 2 for m in taps), (0,) * len(taps)
+    kept: dict = {}
 
-    def run(x, **options):
+    def result(x, **options):
         y = np.empty_like(x)
-        _fft.overlap_save(x, w, y, 0, lo, zero, 0, 1, **options)
+        run(x, w, y, n_batch, lo, zero, 0, 1, **options)
         return y
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda x: run(x, kept=kept), [*xs, *xs]))
-    for x, first, second in zip(xs, found, found[8:]):
-        np.testing.assert_array_equal(first, run(x))
+        found = list(pool.map(lambda x: result(x, kept=kept), [*xs, *xs]))
+    for x, first, second in zip(xs, found, found[4:]):
+        np.testing.assert_array_equal(first, result(x))
         np.testing.assert_array_equal(second, first)
+
+
+@pytest.mark.parametrize("shape", [(1 << 18,), (1 << 17, 2), (500, 300), (60, 50, 70)])
+def test_whole_blocks_and_many_are_of_one_mind(rng, shape):
+    for dtype in "fD":
+        x, w = random(rng, shape, dtype), random(rng, [min(n, 70000 >> 4 * len(shape)) for n in shape], dtype)
+        y = np.empty((2, *shape), dtype)
+        for run, out in zip((_fft.overlap_save, _whole.whole), y):
+            run(x, w, out, 0, tuple(m // 2 for m in w.shape), (0,) * x.ndim, 0, 2)
+        assert np.max(np.abs(y[1] - y[0])) < np.finfo(dtype).eps * np.linalg.norm(x) * np.linalg.norm(w)
 
 
 def test_progress_and_interrupts(rng):
@@ -228,7 +288,7 @@ def test_progress_and_interrupts(rng):
         _fft.overlap_save(x, w, np.empty_like(x), 0, (0,), (0,), 0, 1, stop)
 
 
-@pytest.mark.parametrize("run", [_fft.overlap_save, _fft.whole])
+@pytest.mark.parametrize("run", [_fft.overlap_save, _whole.whole])
 @pytest.mark.parametrize("dtype", "fd")
 @pytest.mark.parametrize("m", [64, 4096, 60000])
 def test_error_is_below_the_bound(rng, run, dtype, m):
@@ -245,4 +305,4 @@ def test_error_is_below_the_bound(rng, run, dtype, m):
 
 def test_no_output():
     _fft.overlap_save(np.ones((0, 5), "f"), np.ones((0, 3), "f"), np.ones((0, 5), "f"), 1, (1,), (0,), 0, 1)
-    _fft.whole(np.ones((0, 5), "f"), np.ones((0, 3), "f"), np.ones((0, 5), "f"), 1, (1,), (0,), 0, 1)
+    _whole.whole(np.ones((0, 5), "f"), np.ones((0, 3), "f"), np.ones((0, 5), "f"), 1, (1,), (0,), 0, 1)

@@ -11,7 +11,19 @@ import pytest
 LAYERS = {
     "machine": ["_version", "_cpu"],
     "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.{isa}", "_kernels"],
-    "drivers": ["_cost", "_threads", "_openmp", "_boundary", "_rounds", "_direct", "_tree", "_block", "_fft"],
+    "drivers": [
+        "_cost",
+        "_threads",
+        "_openmp",
+        "_boundary",
+        "_rounds",
+        "_direct",
+        "_tree",
+        "_block",
+        "_operands",
+        "_fft",
+        "_whole",
+    ],
     "planning": [
         "_check",
         "_problem",

@@ -10,7 +10,8 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _check _problem _methods            arguments; what is to be computed; the methods and the choice of one
     _in_place                           results that replace their signal
     _sums _transforms _blocks           what drivers leave to do: values that are not finite; dtypes, layouts
-    _direct _fft _block _tree           compiled: axes, tiles, edges of sums; blocks and passes of transforms
+    _direct                             compiled: axes, tiles and edges of direct sums
+    _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
     _cost                               block sizes and estimates of time and memory
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
     _kernels                            compiled once per instruction set, chosen at import; see table.h

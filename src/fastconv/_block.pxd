@@ -23,14 +23,22 @@ cdef class Block:
     cdef Layout layout
     cdef list plans
 
-# Coefficients `begin` to `end` of a block whose element p is element start + p of x continued, and 0 for p >= count.
+# A block whose element p, in all sides, is element start + p of x continued, and 0 for p >= count.
 cdef void fill(const Layout* b, const View* view, const char* x, const Py_ssize_t* start, const Py_ssize_t* count,
-               Py_ssize_t begin, Py_ssize_t end, char* re, char* im, char* line) noexcept nogil
-# The same for the taps w of a reversed kernel, divided by what the passes down and up multiply by.
-cdef void fill_taps(const Layout* b, const View* view, const char* w, Py_ssize_t begin, Py_ssize_t end,
-                    char* re, char* im, char* line) noexcept nogil
-# `count` elements from `first` on, to y.
+               char* re, char* im, char* line) noexcept nogil
+# Its elements `begin` to `end` of side a alone, all of the sides within; x: the row there. Of real blocks re alone.
+cdef void fill_range(const Layout* b, const View* view, int a, const char* x, const Py_ssize_t* start,
+                     const Py_ssize_t* count, Py_ssize_t begin, Py_ssize_t end, char* re, char* im,
+                     char* line) noexcept nogil
+# The row of x at index i along side a; NULL where all is the constant.
+cdef const char* row_of(const View* view, int a, const char* x, Py_ssize_t i) noexcept nogil
+# n numbers of a kernel, divided by what all the passes down and up multiply by.
+cdef void scale_taps(const Layout* b, Py_ssize_t n, char* re, char* im) noexcept nogil
+# `count` elements of a block from `first` on, to y; and those of them that have indices `begin` to `end` of side a.
 cdef void store(const Layout* b, const View* view, char* y, const Py_ssize_t* first, const Py_ssize_t* count,
                 const char* re, const char* im, char* line) noexcept nogil
+cdef void store_range(const Layout* b, const View* view, int a, char* y, const Py_ssize_t* first,
+                      const Py_ssize_t* count, Py_ssize_t begin, Py_ssize_t end, const char* re, const char* im,
+                      char* line) noexcept nogil
 # Did a value that is not finite go into a block, now computed?
 cdef bint is_spoiled(const Layout* b, const char* re) noexcept nogil

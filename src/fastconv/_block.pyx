@@ -50,9 +50,10 @@ cdef class Block:
                 made = plan(real, sizes[a], TABLE.dtype[<int>real].lanes if width == 1 else 1)
                 self.plans.append(made)
                 b.tree[a] = made.tree
-                b.tree[a].width = width
                 b.tree[a].columns = sizes[trees] if columns else 1
                 b.tree[a].rows = &b.tree[a + 1] if a + 1 < trees else NULL
+            b.tree[a].item = 4 if real == FC_F32 else 8
+            b.tree[a].width = width
             width *= sizes[a]
         b.item = b.tree[0].item * (2 if b.is_complex else 1)
         b.half = width * b.tree[0].item
@@ -95,7 +96,6 @@ cdef void fill_line(const Layout* b, const View* view, int a, const char* x, Py_
     """`size` numbers along side a: `count` elements of the line x, or constants if that is NULL, then zeros."""
     cdef int item = b.tree[0].item
     cdef Py_ssize_t i = 0, n
-    count = max(0, min(count, size))
     if b.is_complex:
         while i < count:
             n = min(PIECE, count - i)
@@ -130,97 +130,73 @@ cdef void store_line(const Layout* b, char* y, Py_ssize_t step, Py_ssize_t first
 
 # ---- sides of a block, from the outermost in -------------------------------------------------------------------------
 
-cdef inline const char* row_of(const View* view, int a, const char* x, Py_ssize_t i) noexcept nogil:
+cdef const char* row_of(const View* view, int a, const char* x, Py_ssize_t i) noexcept nogil:
     """What stands at index i along side a; NULL where all is the constant."""
     i = source(i, view.n[a], view.boundary[a])
     return x + i * view.step[a] if x != NULL and i >= 0 else NULL
 
 
-cdef void fill_row(const Layout* b, const View* view, int a, const char* x, const Py_ssize_t* start,
-                   const Py_ssize_t* count, char* re, char* im, char* line) noexcept nogil:
-    """All of sides a and on. im is not used in real blocks."""
-    cdef Py_ssize_t pitch, r, n
+cdef void fill_range(const Layout* b, const View* view, int a, const char* x, const Py_ssize_t* start,
+                     const Py_ssize_t* count, Py_ssize_t begin, Py_ssize_t end, char* re, char* im,
+                     char* line) noexcept nogil:
+    cdef Py_ssize_t pitch = b.tree[a].width * b.tree[a].item, r, there = max(begin, min(end, count[a]))
     if a == b.n_sides - 1:
-        fill_line(b, view, a, x, start[a], count[a], b.size[a], re, im, line)
+        fill_line(b, view, a, x, start[a] + begin, there - begin, end - begin, re, im, line)
         return
-    pitch = b.tree[a].width * b.tree[a].item
-    n = max(0, min(count[a], b.size[a]))
-    for r in range(n):
-        fill_row(b, view, a + 1, row_of(view, a, x, start[a] + r), start, count, re + r * pitch, im + r * pitch, line)
-    memset(re + n * pitch, 0, (b.size[a] - n) * pitch)
+    for r in range(begin, there):
+        fill_range(b, view, a + 1, row_of(view, a, x, start[a] + r), start, count, 0, b.size[a + 1], re, im, line)
+        re += pitch
+        im += pitch
+    memset(re, 0, (end - there) * pitch)
     if b.is_complex:
-        memset(im + n * pitch, 0, (b.size[a] - n) * pitch)
-
-
-cdef void fill_part(const Layout* b, const View* view, const char* x, const Py_ssize_t* start, const Py_ssize_t* count,
-                    Py_ssize_t ahead, Py_ssize_t n, char* re, char* im, char* line) noexcept nogil:
-    """n coefficients, the first of which is element `ahead` of the first side."""
-    cdef Py_ssize_t pitch = b.tree[0].width * b.tree[0].item, r, there = max(0, min(n, count[0] - ahead))
-    if b.n_sides == 1:
-        fill_line(b, view, 0, x, start[0] + ahead, there, n, re, im, line)
-        return
-    for r in range(there):
-        fill_row(b, view, 1, row_of(view, 0, x, start[0] + ahead + r), start, count, re + r * pitch, im + r * pitch, line)
-    memset(re + there * pitch, 0, (n - there) * pitch)
-    if b.is_complex:
-        memset(im + there * pitch, 0, (n - there) * pitch)
+        memset(im, 0, (end - there) * pitch)
 
 
 cdef void fill(const Layout* b, const View* view, const char* x, const Py_ssize_t* start, const Py_ssize_t* count,
-               Py_ssize_t begin, Py_ssize_t end, char* re, char* im, char* line) noexcept nogil:
-    cdef const Tree* t = &b.tree[0]
-    cdef Py_ssize_t skip = begin * t.width * t.item
-    fill_part(b, view, x, start, count, begin, end - begin, re + skip, im + skip, line)
+               char* re, char* im, char* line) noexcept nogil:
+    cdef Py_ssize_t m = b.tree[0].m
+    fill_range(b, view, 0, x, start, count, 0, m, re, im, line)
     if not b.is_complex:
-        fill_part(b, view, x, start, count, begin + t.m, end - begin, im + skip, NULL, line)
+        fill_range(b, view, 0, x, start, count, m, 2 * m, im, im, line)
 
 
-cdef void fill_taps(const Layout* b, const View* view, const char* w, Py_ssize_t begin, Py_ssize_t end,
-                    char* re, char* im, char* line) noexcept nogil:
+cdef void scale_taps(const Layout* b, Py_ssize_t n, char* re, char* im) noexcept nogil:
     cdef const Tree* t = &b.tree[0]
-    cdef Py_ssize_t[MAX_SIDES] start
-    cdef Py_ssize_t nodes = 1, first = begin * t.width, n = (end - begin) * t.width
-    cdef int a, i
-    memset(start, 0, sizeof(start))
-    fill(b, view, w, start, view.n, begin, end, re, im, line)
+    cdef Py_ssize_t nodes = 1
+    cdef int i
     while t != NULL:
         for i in range(t.last + 1):
             nodes *= t.radix[i]
         t = t.rows
     if b.tree[0].item == 4:
-        scale(<float*>re + first, <float>(1.0 / nodes), n)
-        scale(<float*>im + first, <float>(1.0 / nodes), n)
+        scale(<float*>re, <float>(1.0 / nodes), n)
+        scale(<float*>im, <float>(1.0 / nodes), n)
     else:
-        scale(<double*>re + first, 1.0 / nodes, n)
-        scale(<double*>im + first, 1.0 / nodes, n)
+        scale(<double*>re, 1.0 / nodes, n)
+        scale(<double*>im, 1.0 / nodes, n)
 
 
-cdef void store_row(const Layout* b, const View* view, int a, char* y, const Py_ssize_t* first, const Py_ssize_t* count,
-                    const char* re, const char* im, char* line) noexcept nogil:
-    cdef Py_ssize_t pitch, r
+cdef void store_range(const Layout* b, const View* view, int a, char* y, const Py_ssize_t* first,
+                      const Py_ssize_t* count, Py_ssize_t begin, Py_ssize_t end, const char* re, const char* im,
+                      char* line) noexcept nogil:
+    cdef Py_ssize_t pitch = b.tree[a].width * b.tree[a].item, r, of = max(begin, first[a])
+    end = min(end, first[a] + count[a])
+    y += (of - first[a]) * view.step[a]
     if a == b.n_sides - 1:
-        store_line(b, y, view.step[a], first[a], count[a], re, im, line)
+        store_line(b, y, view.step[a], of - begin, max(0, end - of), re, im, line)
         return
-    pitch = b.tree[a].width * b.tree[a].item
-    for r in range(count[a]):
-        store_row(b, view, a + 1, y + r * view.step[a], first, count, re + (first[a] + r) * pitch,
-                  im + (first[a] + r) * pitch, line)
+    for r in range(of, end):
+        store_range(b, view, a + 1, y, first, count, 0, b.size[a + 1], re + (r - begin) * pitch, im + (r - begin) * pitch,
+                    line)
+        y += view.step[a]
 
 
 cdef void store(const Layout* b, const View* view, char* y, const Py_ssize_t* first, const Py_ssize_t* count,
                 const char* re, const char* im, char* line) noexcept nogil:
-    cdef Py_ssize_t m = b.tree[0].m, pitch = b.tree[0].width * b.tree[0].item, step = view.step[0], r, n
-    if b.n_sides == 1:
-        n = count[0] if b.is_complex else max(0, min(count[0], m - first[0]))
-        store_line(b, y, step, first[0], n, re, im, line)
-        store_line(b, y + n * step, step, first[0] + n - m, count[0] - n, im, NULL, line)
-        return
-    for r in range(first[0], first[0] + count[0]):
-        if r < m:
-            store_row(b, view, 1, y, first, count, re + r * pitch, im + r * pitch, line)
-        else:
-            store_row(b, view, 1, y, first, count, im + (r - m) * pitch, NULL, line)
-        y += step
+    cdef Py_ssize_t m = b.tree[0].m
+    store_range(b, view, 0, y, first, count, 0, m, re, im, line)
+    if not b.is_complex:
+        store_range(b, view, 0, y, first, count, m, 2 * m, im, im, line)
 
 
 cdef bint is_spoiled(const Layout* b, const char* re) noexcept nogil:

@@ -178,15 +178,34 @@ def _with(sizes: list[int], axis: int, choices: Iterable[int]) -> Iterable[list[
     return ([*sizes[:axis], size, *sizes[axis + 1 :]] for size in choices)
 
 
+def extent(n: int, m: int, n_out: int, lo: int, zero: bool) -> tuple[int, int, int, int]:
+    """(start, count, skip, least) of a whole block along one axis.
+
+    It holds `count` elements of the signal from `start` on, and the outputs from `skip` on; those of its
+    count + m - 1 sums that are none of these must not wrap onto them: so it has `least` elements or more.
+    `zero`: nothing but zeros stand outside the signal.
+    """
+    start, stop = -lo, n_out + m - 1 - lo
+    if zero:
+        start, stop = min(max(start, 0), m - 1 - lo), min(stop, n)
+    count, skip = max(stop - start, 0), m - 1 - lo - start
+    return start, count, skip, max(count, m, count + m - 1 - skip, skip + n_out)
+
+
 @lru_cache(maxsize=1024)
-def whole_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) -> Blocks:
-    """One block that holds all, signal and kernel transformed side by side."""
+def whole_sizes(dtype: Dtype, least: tuple[int, ...]) -> Blocks:
+    """One block of at least so many elements by axis, signal and kernel transformed side by side."""
     item, packed = _real(dtype)
     sizes = []
-    for axis, (out, taps) in enumerate(zip(n_out, n_taps)):
-        least = -(-(out + taps - 1) // (packed if axis == 0 else 1))
-        sizes.append(_sizes(_unit(item, axis, n_taps), least)[-1])
+    for axis, n in enumerate(least):
+        unit = 2 if axis < len(least) - 1 else 4 * rates().vector_bytes // item
+        sizes.append(unit * _smooth(-(-n // (unit * (packed if axis == 0 else 1)))))
     return Blocks(tuple(sizes), rates().whole * block_seconds(dtype, sizes), 4 * math.prod(sizes) * item)
+
+
+def _smooth(least: int) -> int:
+    """The smallest number 2^a 3^b 5^c, b < 4, c < 2, from `least` on."""
+    return min(odd << (-(-least // odd) - 1).bit_length() for odd in (1, 3, 5, 9, 15, 27, 45, 135))
 
 
 def _real(dtype: Dtype) -> tuple[int, int]:

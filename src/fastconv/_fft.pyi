@@ -20,15 +20,3 @@ def overlap_save(
     size: tuple[int, ...] | None = None,
     kept: dict[Any, Any] | None = None,
 ) -> bool: ...
-def whole(
-    x: _Array,
-    w: _Array,
-    y: _Array,
-    n_batch: int,
-    lo: tuple[int, ...],
-    boundary: tuple[int, ...],
-    cval: Any,
-    workers: int,
-    tick: Callable[[float], object] | None = None,
-    kept: dict[Any, Any] | None = None,
-) -> bool: ...

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from fastconv import _check, _cost
 from fastconv._cost import Blocks
-from fastconv._problem import Array, Kept, Problem, Run
+from fastconv._problem import ZERO, Array, Kept, Problem, Run
 
 FEW_TAPS = 32  # a transform is always slower
 MOST_AXES = 7  # of a block of a transform
@@ -87,34 +87,34 @@ def _long_axes(problem: Problem) -> list[int]:
     return found or [len(problem.m) - 1]
 
 
-def _transform_seconds(problem: Problem, sizes: Callable[..., Blocks]) -> float:
-    """Of all lines or planes that are transformed, in blocks of the `sizes` that are best for one."""
-    if math.prod(problem.m) < FEW_TAPS:
-        return math.inf
+def _overlap_save_seconds(problem: Problem) -> float:
     axes = _long_axes(problem)
     n_out, n_taps = (tuple(of[k] for k in axes) for of in (problem.n_out, problem.m))
-    blocks = sizes(problem.dtype, n_out, n_taps)
-    rest = math.prod(problem.batch) * math.prod(problem.n_out) // max(1, math.prod(n_out))
-    return _cost.start_seconds(blocks) + rest * blocks.seconds
-
-
-def _overlap_save_seconds(problem: Problem) -> float:
-    return _transform_seconds(problem, _cost.tile_sizes)
+    return _transform_seconds(problem, axes, _cost.tile_sizes(problem.dtype, n_out, n_taps))
 
 
 def _fft_seconds(problem: Problem) -> float:
-    return _transform_seconds(problem, _cost.whole_sizes)
+    axes = _long_axes(problem)
+    least = []
+    for k in axes:
+        zero = problem.boundary[k] == ZERO
+        least.append(_cost.extent(problem.n[k], problem.m[k], problem.n_out[k], problem.lo[k], zero)[-1])
+    return _transform_seconds(problem, axes, _cost.whole_sizes(problem.dtype, tuple(least)))
+
+
+def _transform_seconds(problem: Problem, axes: list[int], blocks: Blocks) -> float:
+    """Of all lines or planes that are transformed, each of which takes such blocks."""
+    if math.prod(problem.m) < FEW_TAPS:
+        return math.inf
+    n_out = math.prod(problem.n_out[k] for k in axes)
+    rest = math.prod(problem.batch) * math.prod(problem.n_out) // max(1, n_out)
+    return _cost.start_seconds(blocks) + rest * blocks.seconds
 
 
 METHODS = (
     Method("direct", lambda p: p.dtype.kind != "O", _direct_seconds, _later("_sums", "direct")),
     Method("overlap_save", _can_transform, _overlap_save_seconds, _later("_transforms", "overlap_save")),
-    Method(
-        "fft",
-        lambda p: _can_transform(p) and len(_long_axes(p)) == 1,
-        _fft_seconds,
-        _later("_transforms", "whole"),
-    ),
+    Method("fft", _can_transform, _fft_seconds, _later("_transforms", "whole")),
     Method("direct", lambda p: p.dtype.kind == "O", lambda _: math.inf, _later("_sums", "objects")),
 )
 NAMES = ("auto", *dict.fromkeys(method.name for method in METHODS))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import _fft, _sums
+from fastconv import _fft, _sums, _whole
 from fastconv._problem import Array, Kept, Problem, Tick
 
 Driver = Callable[..., bool]
@@ -29,8 +29,8 @@ def overlap_save(
 def whole(
     problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick, kept: Kept
 ) -> None:
-    """In one block for each line; directly where that cannot be right."""
-    _run(_fft.whole, problem, x, w, y, cval, workers, tick, kept)
+    """In one block for each batch element; directly where that cannot be right."""
+    _run(_whole.whole, problem, x, w, y, cval, workers, tick, kept)
 
 
 def _run(

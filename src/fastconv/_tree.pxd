@@ -1,6 +1,6 @@
-# The passes over a block of coefficients, for the drivers (_fft). `t` comes from plan(...).tree; width, columns and
-# rows may be set in a copy of it. re and im hold n numbers, those of `nodes` nodes from number q before pass i; a whole block is
-# i = 0, q = 0, nodes = 1.
+# The passes over a block of coefficients, for the drivers (_fft, _whole). `t` comes from plan(...).tree; width, columns
+# and rows may be set in a copy of it. re and im hold n numbers, those of `nodes` nodes from number q before pass i; a
+# whole block is i = 0, q = 0, nodes = 1.
 from fastconv._kernels.table cimport fc_fft, fc_kernel_table
 
 cdef enum:
@@ -26,9 +26,17 @@ cdef class Plan:
 
 cdef const fc_kernel_table* TABLE
 cdef Py_ssize_t spectrum_bytes(const Tree* t, Py_ssize_t n) noexcept nogil
+# The transform of a kernel, into h.
 cdef void transform(const Tree* t, char* re, char* im, char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
                     Py_ssize_t n) noexcept nogil
+# A signal's product with h, and back again.
 cdef void multiply(const Tree* t, char* re, char* im, const char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
                    Py_ssize_t n) noexcept nogil
+# The same with the kernel in g, whose transform is needed only once: h holds a leaf of it.
 cdef void multiply_both(const Tree* t, char* re, char* im, char* g_re, char* g_im, char* h, int i, Py_ssize_t q,
                         Py_ssize_t nodes, Py_ssize_t n) noexcept nogil
+# Passes i to end - 1 alone, of rows that end up to_ld numbers apart; and back, of such rows.
+cdef void down(const Tree* t, char* re, char* im, char* to_re, char* to_im, Py_ssize_t to_ld, int i, int end,
+               Py_ssize_t q, Py_ssize_t nodes, Py_ssize_t n) noexcept nogil
+cdef void up(const Tree* t, const char* of_re, const char* of_im, Py_ssize_t of_ld, char* re, char* im, int i, int end,
+             Py_ssize_t q, Py_ssize_t nodes, Py_ssize_t n) noexcept nogil

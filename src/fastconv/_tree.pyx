@@ -57,10 +57,10 @@ def plan(code, m, end):
 
 
 cdef list _radices(Py_ssize_t nodes):
-    """The passes for 2^a, 3 2^a or 5 2^a nodes, a > 1: any odd radix first, 4 last."""
+    """The passes for 2^a 3^b 5^c nodes: odd radices first, then 2 if need be, then 4."""
     radices = []
     for radix in (3, 5):
-        if nodes % radix == 0:
+        while nodes % radix == 0:
             radices.append(radix)
             nodes //= radix
     if nodes.bit_length() % 2 == 0:
@@ -104,7 +104,7 @@ cdef void transform(const Tree* t, char* re, char* im, char* h, int i, Py_ssize_
     elif i <= t.last:
         radix = t.radix[i]
         n //= radix
-        t.kernels.down[radix](re, im, re, im, n, nodes, t.w[i] + q * 2 * (radix - 1) * t.item)
+        t.kernels.down[radix](re, im, n, re, im, n, n, nodes, t.w[i] + q * 2 * (radix - 1) * t.item)
         transform(t, re, im, h, i + 1, q * radix, nodes * radix, n)
     elif t.width == 1:
         t.kernels.spectrum(re, im, h, nodes, t.modulus + q * 2 * t.item)
@@ -132,9 +132,9 @@ cdef void multiply(const Tree* t, char* re, char* im, const char* h, int i, Py_s
         radix = t.radix[i]
         n //= radix
         w = t.w[i] + q * 2 * (radix - 1) * t.item
-        t.kernels.down[radix](re, im, re, im, n, nodes, w)
+        t.kernels.down[radix](re, im, n, re, im, n, n, nodes, w)
         multiply(t, re, im, h, i + 1, q * radix, nodes * radix, n)
-        t.kernels.up[radix](re, im, re, im, n, nodes, w)
+        t.kernels.up[radix](re, im, n, re, im, n, n, nodes, w)
     elif t.rows != NULL:
         for g in range(nodes):
             multiply(t.rows, re + g * step, im + g * step, h + spectrum_bytes(t, g * n), 0, 0, 1, n)
@@ -154,11 +154,53 @@ cdef void multiply_both(const Tree* t, char* re, char* im, char* g_re, char* g_i
     elif nodes > 1:
         for g in range(nodes):
             multiply_both(t, re + g * step, im + g * step, g_re + g * step, g_im + g * step, h, i, q + g, 1, n)
+    elif i > t.last:                                    # one polynomial of the next side
+        multiply_both(t.rows, re, im, g_re, g_im, h, 0, 0, 1, n)
     else:
         radix = t.radix[i]
         n //= radix
         w = t.w[i] + q * 2 * (radix - 1) * t.item
-        t.kernels.down[radix](g_re, g_im, g_re, g_im, n, nodes, w)
-        t.kernels.down[radix](re, im, re, im, n, nodes, w)
+        t.kernels.down[radix](g_re, g_im, n, g_re, g_im, n, n, nodes, w)
+        t.kernels.down[radix](re, im, n, re, im, n, n, nodes, w)
         multiply_both(t, re, im, g_re, g_im, h, i + 1, q * radix, radix, n)
-        t.kernels.up[radix](re, im, re, im, n, nodes, w)
+        t.kernels.up[radix](re, im, n, re, im, n, n, nodes, w)
+
+
+cdef void down(const Tree* t, char* re, char* im, char* to_re, char* to_im, Py_ssize_t to_ld, int i, int end,
+               Py_ssize_t q, Py_ssize_t nodes, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t g, step = n * t.item, to_step
+    cdef int radix = t.radix[i], j
+    cdef const char* w = t.w[i] + q * 2 * (radix - 1) * t.item
+    if i == end - 1:
+        n //= radix
+        t.kernels.down[radix](re, im, n, to_re, to_im, to_ld, n, nodes, w)
+    elif nodes > 1 and nodes * n > t.leaf:
+        to_step = to_ld * t.item
+        for j in range(i, end):
+            to_step *= t.radix[j]
+        for g in range(nodes):
+            down(t, re + g * step, im + g * step, to_re + g * to_step, to_im + g * to_step, to_ld, i, end, q + g, 1, n)
+    else:
+        n //= radix
+        t.kernels.down[radix](re, im, n, re, im, n, n, nodes, w)
+        down(t, re, im, to_re, to_im, to_ld, i + 1, end, q * radix, nodes * radix, n)
+
+
+cdef void up(const Tree* t, const char* of_re, const char* of_im, Py_ssize_t of_ld, char* re, char* im, int i, int end,
+             Py_ssize_t q, Py_ssize_t nodes, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t g, step = n * t.item, of_step
+    cdef int radix = t.radix[i], j
+    cdef const char* w = t.w[i] + q * 2 * (radix - 1) * t.item
+    if i == end - 1:
+        n //= radix
+        t.kernels.up[radix](of_re, of_im, of_ld, re, im, n, n, nodes, w)
+    elif nodes > 1 and nodes * n > t.leaf:
+        of_step = of_ld * t.item
+        for j in range(i, end):
+            of_step *= t.radix[j]
+        for g in range(nodes):
+            up(t, of_re + g * of_step, of_im + g * of_step, of_ld, re + g * step, im + g * step, i, end, q + g, 1, n)
+    else:
+        n //= radix
+        up(t, of_re, of_im, of_ld, re, im, i + 1, end, q * radix, nodes * radix, n)
+        t.kernels.up[radix](re, im, n, re, im, n, n, nodes, w)

@@ -12,9 +12,9 @@
    fft     the convolution FFT's kernels, of the real dtype also for a complex one; NULL where there are none.
 
    Complex vectors lie in two arrays of reals, re and im; twiddle factors and other complex scalars are pairs.
-   down    for each of `nodes` nodes of R rows of n elements: x_j = sum_r (w z^j)^r x_r, z = e^(2 pi i/R), where a node
-           has w, w^2 ... w^(R - 1) in the table; for R = 4, j runs in the order 0, 2, 1, 3. n: a multiple of lanes.
-           May work in place. up is its inverse times R.
+   down    for each of `nodes` nodes of R rows of n elements, ld apart: x_j = sum_r (w z^j)^r x_r, z = e^(2 pi i/R), where
+           a node has w, w^2 ... w^(R - 1) in the table; for R = 4, j runs in the order 0, 2, 1, 3. n: a multiple of
+           lanes. Nodes are R ld apart. The result's rows are to_ld apart; it may be in place. up is the inverse times R.
    multiply  down[4] of `nodes` nodes of four vectors, each result times its node of h, and up[4].
    spectrum  h for multiply: of each vector x and its w, where the node is modulo t^lanes - w: w x, x, real before imaginary
            (w re | re | w im | im).
@@ -33,8 +33,8 @@ typedef void (*fc_tile)(const void *const *rows, ptrdiff_t n_planes, const void 
                         ptrdiff_t ldy, ptrdiff_t n);
 typedef void (*fc_add)(const void *x, void *y, ptrdiff_t n);
 
-typedef void (*fc_fft_pass)(const void *re, const void *im, void *to_re, void *to_im, ptrdiff_t n, ptrdiff_t nodes,
-                            const void *w);
+typedef void (*fc_fft_pass)(const void *re, const void *im, ptrdiff_t ld, void *to_re, void *to_im, ptrdiff_t to_ld,
+                            ptrdiff_t n, ptrdiff_t nodes, const void *w);
 typedef void (*fc_fft_product)(void *re, void *im, const void *h, ptrdiff_t nodes, const void *w);
 typedef void (*fc_fft_spectrum)(const void *re, const void *im, void *h, ptrdiff_t nodes, const void *w);
 typedef void (*fc_fft_scale)(void *re, void *im, const void *h, ptrdiff_t n, ptrdiff_t nodes);
