@@ -9,5 +9,6 @@ cdef struct Axis:
     int boundary
 
 cdef const fc_kernels* kernels_of(int dtype) noexcept nogil
+cdef Py_ssize_t copied(const fc_kernels* kernels, Py_ssize_t n, Py_ssize_t n_taps) noexcept nogil
 cdef void corr_line(const fc_kernels* kernels, int item, const char* x, const Axis* axis, const char* constant,
                     Py_ssize_t start, const char* h, Py_ssize_t n_taps, char* y, Py_ssize_t n, char* line) noexcept nogil

@@ -80,6 +80,11 @@ cdef const fc_kernels* kernels_of(int dtype) noexcept nogil:
     return &TABLE.dtype[dtype]
 
 
+cdef Py_ssize_t copied(const fc_kernels* kernels, Py_ssize_t n, Py_ssize_t n_taps) noexcept nogil:
+    """How many elements `line` needs to hold in corr_line for a contiguous x, with 0 <= -start < n_taps."""
+    return min(n, 2 * max(n_taps, <Py_ssize_t>kernels.block) + SHORT * kernels.lanes) + n_taps - 1
+
+
 # ---- lines -------------------------------------------------------------------------------------------------------
 
 cdef void corr_line(const fc_kernels* kernels, int item, const char* x, const Axis* axis, const char* constant,

@@ -10,7 +10,7 @@ cimport numpy as cnp
 from fastconv import _convolve
 
 from fastconv._boundary cimport ZERO
-from fastconv._direct cimport Axis, corr_line, kernels_of
+from fastconv._direct cimport Axis, copied, corr_line, kernels_of
 from fastconv._kernels.table cimport FC_F32, FC_F64, FC_I32, FC_I64, fc_kernels
 
 cnp.import_array()
@@ -112,7 +112,7 @@ cdef object short_path(a, v, mode, out, bint reversed_taps):
 
     item = <int>cnp.PyArray_ITEMSIZE(x)
     kernels = kernels_of(code)
-    elements = m + (m if m > kernels.lanes else kernels.lanes) + m
+    elements = m + copied(kernels, n_out, m)
     if elements * item > STACK_BYTES:
         scratch = <char*>malloc(elements * item)
         if scratch == NULL:
