@@ -32,9 +32,11 @@ LAYERS = {
         "_transforms",
         "_methods",
         "_in_place",
+        "_bounds",
+        "_rtol",
         "_convolve",
     ],
-    "package": ["_entry", "_config", "fastconv"],
+    "package": ["_entry", "_explain", "_config", "fastconv"],
     "domains": [
         "signal._arguments",
         "signal._convolution",
@@ -47,7 +49,7 @@ LAYERS = {
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }
 # These load no compiled module until a result is computed.
-PURE = ["_cost", "_check", "_problem", "_methods", "_in_place"]
+PURE = ["_cost", "_check", "_problem", "_methods", "_in_place", "_bounds", "_rtol"]
 # The protocol __array_function__ is handed the public function, which is looked up when it is needed.
 EXCEPTIONS = {("_convolve", "fastconv")}
 ISAS = ["x86_v2", "x86_v3", "x86_v4", "neon", "baseline"]

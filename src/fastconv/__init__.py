@@ -5,8 +5,10 @@ any axes, boundaries, a place for the result, threads. The package from top to b
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
     signal                              scipy.signal's functions; imported when it is used
+    _explain                            what a call would do, and how exact it would be
     _entry                              the public functions; small calls go straight to a kernel
     _convolve                           any other call: check, pose the problem, choose a method, run it
+    _rtol _bounds                       outputs as exact as asked for; bounds of rounding errors
     _check _problem _methods            arguments; what is to be computed; the methods and the choice of one
     _in_place                           results that replace their signal
     _sums _transforms _blocks           what drivers leave to do: values that are not finite; dtypes, layouts
@@ -24,13 +26,17 @@ from types import ModuleType
 from fastconv import _openmp  # noqa: F401  (first: it loads the OpenMP runtime)
 from fastconv._config import show_config
 from fastconv._entry import convolve, correlate
+from fastconv._explain import Explanation, error_bound, explain
 from fastconv._threads import get_num_threads, set_num_threads, threads
 from fastconv._version import __version__
 
 __all__ = [
+    "Explanation",
     "__version__",
     "convolve",
     "correlate",
+    "error_bound",
+    "explain",
     "get_num_threads",
     "set_num_threads",
     "show_config",

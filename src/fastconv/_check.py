@@ -67,6 +67,15 @@ def name(argument: str, value: Any, names: Sequence[str]) -> str:
     raise error(f"{argument} must be one of {', '.join(map(repr, names))}, got {value!r}")
 
 
+def rtol(rtol: Any) -> float:
+    """A positive number."""
+    if isinstance(rtol, (bool, np.bool_)) or not isinstance(rtol, (float, int, np.floating, np.integer)):
+        raise TypeError(f"rtol must be a real number, got {rtol!r}")
+    if not 0 < rtol < np.inf:
+        raise ValueError(f"rtol must be positive and finite, got {rtol!r}")
+    return float(rtol)
+
+
 def cval(cval: Any, dtype: np.dtype[Any], name: str = "cval") -> Any:
     """`cval` as a scalar of the result's dtype: floats may be rounded, nothing else may change its value."""
     kind = dtype.kind

@@ -13,7 +13,8 @@ import numpy as np
 from fastconv import _check
 from fastconv._in_place import run_in_place
 from fastconv._methods import choose
-from fastconv._problem import BOUNDARIES, Array, Kept, Problem, Tick, Window, problem
+from fastconv._problem import BOUNDARIES, Array, Kept, Problem, Run, Tick, Window, problem
+from fastconv._rtol import choose_within
 from fastconv._threads import resolve_workers
 
 
@@ -27,10 +28,11 @@ def convolve(
     method: Any = "auto",
     out: Any = None,
     workers: Any = None,
+    rtol: Any = None,
     _tick: Tick = None,
 ) -> Any:
     """`fastconv.convolve`; `_tick`, if given, is called with the fraction done."""
-    return _run(False, a, v, mode, axes, boundary, cval, method, out, workers, _tick)
+    return _run(False, a, v, mode, axes, boundary, cval, method, out, workers, rtol, _tick)
 
 
 def correlate(
@@ -43,10 +45,11 @@ def correlate(
     method: Any = "auto",
     out: Any = None,
     workers: Any = None,
+    rtol: Any = None,
     _tick: Tick = None,
 ) -> Any:
     """`fastconv.correlate`; `_tick`, if given, is called with the fraction done."""
-    return _run(True, a, v, mode, axes, boundary, cval, method, out, workers, _tick)
+    return _run(True, a, v, mode, axes, boundary, cval, method, out, workers, rtol, _tick)
 
 
 def _run(
@@ -60,13 +63,35 @@ def _run(
     method: Any,
     out: Any,
     workers: Any,
+    rtol: Any,
     tick: Tick,
 ) -> Any:
     if type(a) is not np.ndarray or type(v) is not np.ndarray or out is not None:
         overriding = [x for x in (a, v, out) if _overrides(x)]
         if overriding:
             options = {"axes": axes, "boundary": boundary, "cval": cval, "method": method, "out": out}
-            return _dispatch(correlate, overriding, a, v, mode, {**options, "workers": workers})
+            options |= {"workers": workers, "rtol": rtol}
+            return _dispatch(correlate, overriding, a, v, mode, options)
+    p, a, v, cval = pose(correlate, a, v, mode, axes, boundary, cval)
+    n_workers = 0 if workers is None else resolve_workers(workers)
+    if out is not None:
+        result = _check.out(out, p.shape, p.dtype)
+        if np.may_share_memory(result, v):
+            v = v.copy()
+    else:
+        result = None
+    x, w = signal_and_kernel(p, a, v)
+    kept: Kept = {}
+    run = (choose(p, method, w, kept) if rtol is None else choose_within(p, method, rtol)).run
+    y = compute(p, run, a, x, w, cval, result, n_workers, tick, kept)
+    return y if out is None else out
+
+
+def pose(
+    correlate: bool, a: Any, v: Any, mode: Any, axes: Any, boundary: Any, cval: Any
+) -> tuple[Problem, Array, Array, Any]:
+    """The problem of a call, its arrays, and cval as the result's dtype has it."""
+    if type(a) is not np.ndarray or type(v) is not np.ndarray:
         a, v = _check.array(a, "a"), _check.array(v, "v")
     if not correlate and not (a.ndim and v.ndim):  # as in NumPy a scalar is an array of length 1
         a, v = np.atleast_1d(a, v)
@@ -76,43 +101,50 @@ def _run(
         axes = _check.axes(axes)
     if type(boundary) is not str or boundary not in BOUNDARIES:
         boundary = _check.name("boundary", boundary, tuple(BOUNDARIES))
-    row_major = a.flags.c_contiguous
-    order = _ROW_MAJOR[a.ndim] if row_major else _by_stride(a)
-    p = problem(correlate, a.shape, a.dtype, v.shape, v.dtype, mode, axes, boundary, order)
-    n_workers = 0 if workers is None else resolve_workers(workers)
-    cval = _check.cval(cval, p.dtype) if boundary == "constant" else 0
+    p = problem(correlate, a.shape, a.dtype, v.shape, v.dtype, mode, axes, boundary, order_of(a))
+    return p, a, v, _check.cval(cval, p.dtype) if boundary == "constant" else 0
 
+
+def compute(
+    p: Problem,
+    run: Run,
+    a: Array,
+    x: Array,
+    w: Array,
+    cval: Any,
+    out: Array | None,
+    workers: int,
+    tick: Tick,
+    kept: Kept,
+) -> Array:
+    """Run a method with signal and kernel, into `out`, which may overlap `a` but not w, or a new array."""
     in_place = False
     if out is not None:
-        result = _check.out(out, p.shape, p.dtype)
-        y = result
-        if np.may_share_memory(y, v):
-            v = v.copy()
+        y = result = out
         if np.may_share_memory(y, a):
             in_place = not p.swap and _same_memory(y, a)
             y = y if in_place else np.empty_like(y)
-    elif row_major or a.ndim == 1:
+    elif a.ndim == 1 or a.flags.c_contiguous:
         y = result = np.empty(p.shape, p.dtype)
     else:
         y = result = np.empty_like(a, p.dtype, "K", False, p.shape)
-    x, w = _signal_and_kernel(p, a, v)
-    kept: Kept = {}
-    run = choose(p, method, w, kept).run
     if y.size:
         if in_place:
-            run_in_place(run, p, x, w, _result(p, y), cval, n_workers, tick, kept)
+            run_in_place(run, p, x, w, _result(p, y), cval, workers, tick, kept)
         else:
-            run(p, x, w, _result(p, y), cval, n_workers, tick, kept)
+            run(p, x, w, _result(p, y), cval, workers, tick, kept)
     if y is not result:
         np.copyto(result, y)
-    return result if out is None else out
+    return result
 
 
 _ROW_MAJOR = [tuple(range(ndim)) for ndim in range(65)]  # NumPy's limit of dimensions is 64
 
 
-def _by_stride(a: Array) -> tuple[int, ...]:
+def order_of(a: Array) -> tuple[int, ...]:
     """Axes from the widest stride to the narrowest, so that methods work along memory."""
+    if a.flags.c_contiguous:
+        return _ROW_MAJOR[a.ndim]
     return tuple(sorted(range(a.ndim), key=lambda k: -abs(a.strides[k])))
 
 
@@ -122,7 +154,7 @@ def _same_memory(y: Array, a: Array) -> bool:
     return same_layout and y.ctypes.data == a.ctypes.data
 
 
-def _signal_and_kernel(p: Problem, a: Array, v: Array) -> tuple[Array, Array]:
+def signal_and_kernel(p: Problem, a: Array, v: Array) -> tuple[Array, Array]:
     """x and w in the problem's order of axes, the kernel reversed if need be."""
     if p.a_order:
         a = a.transpose(p.a_order)
@@ -162,7 +194,8 @@ def _dispatch(
     import fastconv
 
     name = "correlate" if correlate else "convolve"
-    defaults = {"axes": None, "boundary": "zero", "cval": 0.0, "method": "auto", "out": None, "workers": None}
+    defaults: dict[str, Any] = {"axes": None, "boundary": "zero", "cval": 0.0, "method": "auto", "out": None}
+    defaults |= {"workers": None, "rtol": None}
     used = {key: x for key, x in options.items() if type(x) is not type(defaults[key]) or x != defaults[key]}
     if not used and all(getattr(x, "ndim", 1) <= 1 for x in (a, v)):
         return getattr(np, name)(a, v, mode)

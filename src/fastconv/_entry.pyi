@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 _Mode = Literal["full", "same", "valid"] | Literal[0, 1, 2]
 _Boundary = Literal["zero", "constant", "reflect", "mirror", "nearest", "wrap"]
-_Method = Literal["auto", "direct"]
+_Method = Literal["auto", "direct", "overlap_save", "fft"]
 
 def convolve(
     a: ArrayLike,
@@ -19,6 +19,7 @@ def convolve(
     method: _Method = "auto",
     out: np.ndarray[Any, Any] | None = None,
     workers: SupportsIndex | None = None,
+    rtol: float | None = None,
 ) -> np.ndarray[Any, Any]: ...
 def correlate(
     a: ArrayLike,
@@ -31,4 +32,8 @@ def correlate(
     method: _Method = "auto",
     out: np.ndarray[Any, Any] | None = None,
     workers: SupportsIndex | None = None,
+    rtol: float | None = None,
 ) -> np.ndarray[Any, Any]: ...
+def short_path(
+    a: object, v: object, mode: object, out: object, reversed_taps: bool
+) -> np.ndarray[Any, Any] | None: ...

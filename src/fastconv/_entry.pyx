@@ -17,7 +17,7 @@ cnp.import_array()
 
 cdef enum:
     STACK_BYTES = 8192
-cdef double SMALL = 1.6e7           # bytes of products: more may pay for threads
+cdef double SMALL = 8e6             # bytes of products: more may pay for a transform or threads
 cdef double WITH_GIL = 1e4          # products: fewer take less time than letting go of the GIL
 
 cdef object _AUTO = "auto", _ZERO = "zero", _CVAL = 0.0
@@ -65,7 +65,7 @@ cdef inline bint apart(cnp.ndarray a, cnp.ndarray b) noexcept:
     return start + cnp.PyArray_NBYTES(a) <= other or other + cnp.PyArray_NBYTES(b) <= start
 
 
-cdef object short_path(a, v, mode, out, bint reversed_taps):
+cpdef object short_path(a, v, mode, out, bint reversed_taps):
     """The result, or None if the call is not a small plain one."""
     cdef cnp.ndarray x, h, y
     cdef Axis axis
@@ -88,7 +88,7 @@ cdef object short_path(a, v, mode, out, bint reversed_taps):
     if n < m and reversed_taps:
         x, h = v, a
         n, m = m, n
-    if m < 1 or n < m or <double>n * m * cnp.PyArray_ITEMSIZE(x) > SMALL or type(mode) is not str:
+    if m < 1 or n < m or type(mode) is not str:
         return None
     if mode == "full":
         lo, n_out = m - 1, n + m - 1
@@ -97,6 +97,8 @@ cdef object short_path(a, v, mode, out, bint reversed_taps):
     elif mode == "valid":
         lo, n_out = 0, n - m + 1
     else:
+        return None
+    if <double>n_out * m * cnp.PyArray_ITEMSIZE(x) > SMALL:
         return None
     taps = <const char*>cnp.PyArray_DATA(h)
     if mode != "valid" and not finite(taps, m, code):
@@ -142,7 +144,8 @@ cdef inline void line(const fc_kernels* kernels, int item, cnp.ndarray x, const 
               <char*>cnp.PyArray_DATA(y), n_out, scratch)
 
 
-def convolve(a, v, mode="full", *, axes=None, boundary="zero", cval=0.0, method="auto", out=None, workers=None):
+def convolve(a, v, mode="full", *, axes=None, boundary="zero", cval=0.0, method="auto", out=None, workers=None,
+             rtol=None):
     """Convolve two arrays, of any number of dimensions.
 
     ``y[c] = sum of a[i] * v[c - i] over i``, along one axis or several. For one-dimensional arrays this is
@@ -176,6 +179,9 @@ def convolve(a, v, mode="full", *, axes=None, boundary="zero", cval=0.0, method=
         Where to put the result: of its shape and dtype, with any strides. It may overlap `a` and `v`.
     workers : int, optional
         At most so many threads; -1: as many as this process has CPUs. Results do not depend on it.
+    rtol : float, optional
+        Every output is to be within rtol times the sum of its terms' absolute values: of the result itself, if nothing
+        is negative. Outputs that a transform cannot compute so well are summed directly.
 
     Returns
     -------
@@ -193,6 +199,8 @@ def convolve(a, v, mode="full", *, axes=None, boundary="zero", cval=0.0, method=
     See Also
     --------
     correlate : The same without reversing `v`.
+    explain : Which method a call takes, and why.
+    Convolver : A kernel prepared for many signals.
 
     Notes
     -----
@@ -200,8 +208,8 @@ def convolve(a, v, mode="full", *, axes=None, boundary="zero", cval=0.0, method=
     a copy of `v` is at most 2 MB per thread for "direct", 16 MB for "overlap_save".
 
     A direct sum is accurate to a few eps of the sum of its terms' absolute values. Transforms are accurate to a few
-    eps ``norm(a) * norm(v)`` of a block: outputs much smaller than their neighbours lose digits. The sum of
-    non-negative numbers is never negative.
+    eps ``norm(a) * norm(v)`` of a block: outputs much smaller than their neighbours lose digits, unless `rtol` asks for
+    them; `error_bound` tells how many. The sum of non-negative numbers is never negative.
 
     Examples
     --------
@@ -219,14 +227,15 @@ def convolve(a, v, mode="full", *, axes=None, boundary="zero", cval=0.0, method=
     array([[0., 1., 2., 1.],
            [4., 2., 0., 0.]])
     """
-    if axes is None and boundary is _ZERO and cval is _CVAL and method is _AUTO and workers is None:
+    if axes is None and boundary is _ZERO and cval is _CVAL and method is _AUTO and workers is None and rtol is None:
         result = short_path(a, v, mode, out, True)
         if result is not None:
             return result
-    return _convolve.convolve(a, v, mode, axes, boundary, cval, method, out, workers)
+    return _convolve.convolve(a, v, mode, axes, boundary, cval, method, out, workers, rtol)
 
 
-def correlate(a, v, mode="valid", *, axes=None, boundary="zero", cval=0.0, method="auto", out=None, workers=None):
+def correlate(a, v, mode="valid", *, axes=None, boundary="zero", cval=0.0, method="auto", out=None, workers=None,
+              rtol=None):
     """Cross-correlate two arrays, of any number of dimensions.
 
     ``y[k] = sum of a[i + k] * conj(v[i]) over i``, along one axis or several. For one-dimensional arrays this is
@@ -239,7 +248,7 @@ def correlate(a, v, mode="valid", *, axes=None, boundary="zero", cval=0.0, metho
     mode : {"valid", "same", "full"} or {0, 1, 2}
         As for `convolve`, with "valid" the default: lags k for which `v` lies within `a`. "full" begins
         with lag -(m - 1).
-    axes, boundary, cval, method, out, workers
+    axes, boundary, cval, method, out, workers, rtol
         As for `convolve`.
 
     Returns
@@ -260,8 +269,8 @@ def correlate(a, v, mode="valid", *, axes=None, boundary="zero", cval=0.0, metho
     >>> fastconv.correlate(signal, [1., 2., 1.]).argmax()
     np.int64(2)
     """
-    if axes is None and boundary is _ZERO and cval is _CVAL and method is _AUTO and workers is None:
+    if axes is None and boundary is _ZERO and cval is _CVAL and method is _AUTO and workers is None and rtol is None:
         result = short_path(a, v, mode, out, False)
         if result is not None:
             return result
-    return _convolve.correlate(a, v, mode, axes, boundary, cval, method, out, workers)
+    return _convolve.correlate(a, v, mode, axes, boundary, cval, method, out, workers, rtol)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ class Method(NamedTuple):
     seconds: Callable[[Problem], float]  # a rough estimate, on one thread; the least if there is a look
     run: Run
     look: Look | None = None  # at the kernel: the estimate for its values, infinite where they do not suit
+    blocks: Callable[[Problem], Blocks] | None = None  # of a line or plane
 
 
 def choose(problem: Problem, name: str, w: Array | None = None, kept: Kept | None = None) -> Method:
@@ -34,7 +35,7 @@ def choose(problem: Problem, name: str, w: Array | None = None, kept: Kept | Non
     Without w, of those that do not depend on its values.
     """
     best, chosen = math.inf, None
-    for seconds, method in _ranked(problem, name):
+    for seconds, method in ranked(problem, name):
         if chosen and seconds >= best:
             break
         if method.look is not None:
@@ -47,7 +48,7 @@ def choose(problem: Problem, name: str, w: Array | None = None, kept: Kept | Non
 
 
 @lru_cache(maxsize=1024)
-def _ranked(problem: Problem, name: str) -> list[tuple[float, Method]]:
+def ranked(problem: Problem, name: str) -> list[tuple[float, Method]]:
     """The methods that can do the problem, by their estimates for any kernel."""
     if name != "auto":
         _check.name("method", name, NAMES)
@@ -87,34 +88,42 @@ def _long_axes(problem: Problem) -> list[int]:
     return found or [len(problem.m) - 1]
 
 
-def _overlap_save_seconds(problem: Problem) -> float:
+def tiles(problem: Problem) -> Blocks:
+    """The blocks of "overlap_save", for one line or plane."""
     axes = _long_axes(problem)
     n_out, n_taps = (tuple(of[k] for k in axes) for of in (problem.n_out, problem.m))
-    return _transform_seconds(problem, axes, _cost.tile_sizes(problem.dtype, n_out, n_taps))
+    return _cost.tile_sizes(problem.dtype, n_out, n_taps)
 
 
-def _fft_seconds(problem: Problem) -> float:
-    axes = _long_axes(problem)
+def whole(problem: Problem) -> Blocks:
+    """The block of "fft", for one line or plane."""
     least = []
-    for k in axes:
+    for k in _long_axes(problem):
         zero = problem.boundary[k] == ZERO
         least.append(_cost.extent(problem.n[k], problem.m[k], problem.n_out[k], problem.lo[k], zero)[-1])
-    return _transform_seconds(problem, axes, _cost.whole_sizes(problem.dtype, tuple(least)))
+    return _cost.whole_sizes(problem.dtype, tuple(least))
 
 
-def _transform_seconds(problem: Problem, axes: list[int], blocks: Blocks) -> float:
-    """Of all lines or planes that are transformed, each of which takes such blocks."""
+def _seconds(blocks: Callable[[Problem], Blocks], problem: Problem) -> float:
+    """Of all lines or planes that are transformed, in such blocks."""
     if math.prod(problem.m) < FEW_TAPS:
         return math.inf
-    n_out = math.prod(problem.n_out[k] for k in axes)
+    found = blocks(problem)
+    n_out = math.prod(problem.n_out[k] for k in _long_axes(problem))
     rest = math.prod(problem.batch) * math.prod(problem.n_out) // max(1, n_out)
-    return _cost.start_seconds(blocks) + rest * blocks.seconds
+    return _cost.start_seconds(found) + rest * found.seconds
 
 
 METHODS = (
     Method("direct", lambda p: p.dtype.kind != "O", _direct_seconds, _later("_sums", "direct")),
-    Method("overlap_save", _can_transform, _overlap_save_seconds, _later("_transforms", "overlap_save")),
-    Method("fft", _can_transform, _fft_seconds, _later("_transforms", "whole")),
+    Method(
+        "overlap_save",
+        _can_transform,
+        partial(_seconds, tiles),
+        _later("_transforms", "overlap_save"),
+        blocks=tiles,
+    ),
+    Method("fft", _can_transform, partial(_seconds, whole), _later("_transforms", "whole"), blocks=whole),
     Method("direct", lambda p: p.dtype.kind == "O", lambda _: math.inf, _later("_sums", "objects")),
 )
 NAMES = ("auto", *dict.fromkeys(method.name for method in METHODS))
