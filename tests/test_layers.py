@@ -36,7 +36,7 @@ LAYERS = {
         "_rtol",
         "_convolve",
     ],
-    "package": ["_entry", "_explain", "_config", "fastconv"],
+    "package": ["_entry", "_explain", "_convolver", "_config", "fastconv"],
     "domains": [
         "signal._arguments",
         "signal._convolution",

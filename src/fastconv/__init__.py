@@ -5,6 +5,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
     signal                              scipy.signal's functions; imported when it is used
+    _convolver                          kernels prepared for many signals
     _explain                            what a call would do, and how exact it would be
     _entry                              the public functions; small calls go straight to a kernel
     _convolve                           any other call: check, pose the problem, choose a method, run it
@@ -25,12 +26,14 @@ from types import ModuleType
 
 from fastconv import _openmp  # noqa: F401  (first: it loads the OpenMP runtime)
 from fastconv._config import show_config
+from fastconv._convolver import Convolver
 from fastconv._entry import convolve, correlate
 from fastconv._explain import Explanation, error_bound, explain
 from fastconv._threads import get_num_threads, set_num_threads, threads
 from fastconv._version import __version__
 
 __all__ = [
+    "Convolver",
     "Explanation",
     "__version__",
     "convolve",

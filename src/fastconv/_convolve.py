@@ -67,7 +67,7 @@ def _run(
     tick: Tick,
 ) -> Any:
     if type(a) is not np.ndarray or type(v) is not np.ndarray or out is not None:
-        overriding = [x for x in (a, v, out) if _overrides(x)]
+        overriding = [x for x in (a, v, out) if overrides(x)]
         if overriding:
             options = {"axes": axes, "boundary": boundary, "cval": cval, "method": method, "out": out}
             options |= {"workers": workers, "rtol": rtol}
@@ -177,7 +177,7 @@ def _reversed(p: Problem) -> tuple[slice, ...]:
     return (slice(None),) * len(p.batch) + (slice(None, None, -1),) * len(p.m)
 
 
-def _overrides(x: Any) -> bool:
+def overrides(x: Any) -> bool:
     """Whether x's type has a `__array_function__` of its own."""
     function = getattr(type(x), "__array_function__", None)
     return function is not None and function is not np.ndarray.__array_function__

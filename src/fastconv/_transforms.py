@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,32 +44,58 @@ def _run(
     tick: Tick,
     kept: Kept,
 ) -> None:
-    taps = np.conjugate(w) if problem.conjugate_w else w
-    if not _correlate(driver, problem, x, taps, y, cval, workers, tick):
+    if not _correlate(driver, problem, x, w, y, cval, workers, tick, kept):
         _sums.direct(problem, x, w, y, cval, workers, tick, {})
     elif problem.conjugate_y:
         np.conjugate(y, out=y)
 
 
+class _Taps(NamedTuple):
+    """A kernel as the drivers take it."""
+
+    w: Array
+    finite: bool
+    no_minus: bool
+
+
+def _taps(problem: Problem, w: Array, kept: Kept) -> _Taps:
+    found: _Taps | None = kept.get(_Taps)
+    if found is None:
+        w = np.require(np.conjugate(w) if problem.conjugate_w else w, problem.dtype, "A")
+        found = _Taps(w, bool(np.isfinite(w).all()), w.dtype.kind == "f" and _no_minus(w))
+        kept[_Taps] = found
+    return found
+
+
 def _correlate(
-    driver: Driver, problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick
+    driver: Driver,
+    problem: Problem,
+    x: Array,
+    w: Array,
+    y: Array,
+    cval: Any,
+    workers: int,
+    tick: Tick,
+    kept: Kept,
 ) -> bool:
     """Compute y if this can be done right: False if the kernel or cval is not finite, or a sum overflows."""
-    if not np.isfinite(w).all() or not np.isfinite(cval):
+    w, finite_taps, no_minus = _taps(problem, w, kept)
+    if not finite_taps or not np.isfinite(cval):
         return False
-    x, w = (np.require(part, problem.dtype, "A") for part in (x, w))
+    x = np.require(x, problem.dtype, "A")
     result = y if y.flags.aligned else np.empty_like(y)
     batch = problem.batch
     x, w = (np.broadcast_to(part, batch + part.shape[len(batch) :]) for part in (x, w))
     run = partial(driver, n_batch=len(batch), lo=problem.lo, boundary=problem.boundary, workers=workers)
-    if run(x, w, result, cval=cval, tick=tick):
+    if run(x, w, result, cval=cval, tick=tick, kept=kept):
         finite = np.isfinite(x)
         clean = x if finite.all() else np.where(finite, x, 0)
-        if (clean is x or run(clean, w, result, cval=cval)) and not _scaled(run, clean, w, result, cval):
+        spoiled = clean is x or run(clean, w, result, cval=cval, kept=kept)
+        if spoiled and not _scaled(run, clean, w, result, cval):
             return False
         if clean is not x:
             _put_not_finite(x, w, result, partial(run, cval=0.0))
-    elif problem.dtype.kind == "f" and cval >= 0 and _no_minus(w) and _no_minus(x) and result.min() < 0:
+    elif no_minus and cval >= 0 and _no_minus(x) and result.min() < 0:
         np.maximum(result, 0, out=result)
     if result is not y:
         np.copyto(y, result)
