@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -116,7 +116,8 @@ def direct_seconds(dtype: Dtype, n_outputs: int, n_taps: float) -> float:
 # ---- blocks ---------------------------------------------------------------------------------------------
 
 
-def block_seconds(dtype: Dtype, sizes: Sequence[int]) -> float:
+@lru_cache(maxsize=4096)
+def block_seconds(dtype: Dtype, sizes: tuple[int, ...]) -> float:
     """One block: copied in, transformed, multiplied, transformed back and copied out."""
     known = rates()
     rows = 2 * math.prod(sizes[:-1]) if len(sizes) > 1 else 0
@@ -146,7 +147,7 @@ def tile_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) ->
     """
     item, packed = _real(dtype)
     sides: list[dict[int, int]] = []  # by axis: how many blocks of a size there are
-    sizes = []
+    enough = []  # half of such a block are outputs
     for axis, (out, taps) in enumerate(zip(n_out, n_taps)):
         reals = packed if axis == 0 else 1
         unit = _unit(item, axis, n_taps)
@@ -156,26 +157,27 @@ def tile_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) ->
             if outputs > 0:
                 side[size] = -(-out // outputs)
         sides.append(side)
-        sizes.append(next((size for size in side if reals * size >= 2 * taps - 1), max(side)))
-    most = max(MOST_BYTES // (2 * item), math.prod(sizes))
+        enough.append(next((size for size in side if reals * size >= 2 * taps - 1), max(side)))
+    most = max(MOST_BYTES // (2 * item), math.prod(enough))
 
-    def seconds(sizes: Sequence[int]) -> float:
+    def seconds(sizes: tuple[int, ...]) -> float:
         if math.prod(sizes) > most:
             return math.inf
         return math.prod(side[size] for side, size in zip(sides, sizes)) * block_seconds(dtype, sizes)
 
+    sizes = tuple(enough)
     best, least = math.inf, seconds(sizes)
     while least < best:  # by another size along one axis
         best = least
         for axis in reversed(range(len(sizes))):
             least, sizes = min((seconds(tried), tried) for tried in _with(sizes, axis, sides[axis]))
     nbytes = (8 if len(sizes) == 1 else 6) * math.prod(sizes) * item
-    return Blocks(tuple(sizes), least, nbytes)
+    return Blocks(sizes, least, nbytes)
 
 
-def _with(sizes: list[int], axis: int, choices: Iterable[int]) -> Iterable[list[int]]:
+def _with(sizes: tuple[int, ...], axis: int, choices: Iterable[int]) -> Iterable[tuple[int, ...]]:
     """The sizes with each of the choices along one axis."""
-    return ([*sizes[:axis], size, *sizes[axis + 1 :]] for size in choices)
+    return ((*sizes[:axis], size, *sizes[axis + 1 :]) for size in choices)
 
 
 def extent(n: int, m: int, n_out: int, lo: int, zero: bool) -> tuple[int, int, int, int]:
@@ -196,11 +198,12 @@ def extent(n: int, m: int, n_out: int, lo: int, zero: bool) -> tuple[int, int, i
 def whole_sizes(dtype: Dtype, least: tuple[int, ...]) -> Blocks:
     """One block of at least so many elements by axis, signal and kernel transformed side by side."""
     item, packed = _real(dtype)
-    sizes = []
+    found = []
     for axis, n in enumerate(least):
         unit = 2 if axis < len(least) - 1 else 4 * rates().vector_bytes // item
-        sizes.append(unit * _smooth(-(-n // (unit * (packed if axis == 0 else 1)))))
-    return Blocks(tuple(sizes), rates().whole * block_seconds(dtype, sizes), 4 * math.prod(sizes) * item)
+        found.append(unit * _smooth(-(-n // (unit * (packed if axis == 0 else 1)))))
+    sizes = tuple(found)
+    return Blocks(sizes, rates().whole * block_seconds(dtype, sizes), 4 * math.prod(sizes) * item)
 
 
 def _smooth(least: int) -> int:

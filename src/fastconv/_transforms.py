@@ -82,10 +82,12 @@ def _correlate(
     w, finite_taps, no_minus = _taps(problem, w, kept)
     if not finite_taps or not np.isfinite(cval):
         return False
-    x = np.require(x, problem.dtype, "A")
+    if x.dtype != problem.dtype or not x.flags.aligned:
+        x = np.require(x, problem.dtype, "A")
     result = y if y.flags.aligned else np.empty_like(y)
     batch = problem.batch
-    x, w = (np.broadcast_to(part, batch + part.shape[len(batch) :]) for part in (x, w))
+    if batch:
+        x, w = (np.broadcast_to(part, batch + part.shape[len(batch) :]) for part in (x, w))
     run = partial(driver, n_batch=len(batch), lo=problem.lo, boundary=problem.boundary, workers=workers)
     if run(x, w, result, cval=cval, tick=tick, kept=kept):
         finite = np.isfinite(x)
