@@ -57,7 +57,7 @@ def products() -> tuple[dict[str, float], float]:
 def blocks(char: str) -> list[int]:
     """Numbers in a block, from few to the most."""
     item = np.dtype(char.lower()).itemsize
-    sizes = [odd << k for k in range(2, 18) for odd in (16, 20, 24)]
+    sizes = [odd << k for k in range(4, 18) for odd in (16, 20, 24)]
     return [m for m in sizes[::2] if 2 * m * item <= 4 * _cost.MOST_BYTES]
 
 
@@ -74,7 +74,7 @@ def numbers(char: str) -> tuple[float, ...]:
     """The constants of a dtype's blocks, by least squares of the relative errors."""
     cases = {m: lines(char, m) for m in blocks(char)}
     found = best({m: call for m, (call, _) in cases.items()})
-    terms = np.array([_cost._terms(np.dtype(char), m) for m in cases])
+    terms = np.array([_cost._terms(np.dtype(char), (m,)) for m in cases])
     seconds = np.array([(found[m] - 5e-6) / (m * count) for m, (_, count) in cases.items()])
     fitted, _ = nnls(terms / seconds[:, np.newaxis], np.ones(len(seconds)))
     error = np.abs(terms @ fitted / seconds - 1)
@@ -88,7 +88,7 @@ def row(known: _cost.Rates) -> float:
     sizes = 64, 128
     call = partial(_fft.overlap_save, x, w, y, 0, (4, 4), (0, 0), 0, 1, size=sizes)
     count = math.ceil(1024 / 120) ** 2
-    terms = _cost._terms(x.dtype, math.prod(sizes))
+    terms = _cost._terms(x.dtype, sizes)
     model = math.prod(sizes) * sum(t * factor for t, factor in zip(known.number["f"], terms))
     return max(0.0, best({0: call})[0] / count - model) / (2 * sizes[0])
 
@@ -99,8 +99,8 @@ def whole(known: _cost.Rates) -> float:
     for m in (1 << 12, 1 << 15):
         x, y = random(m, "f"), np.empty(2 * m - 1, "f")
         call = partial(_whole.whole, x, x, y, 0, (m - 1,), (0,), 0, 1)
-        size = math.prod(_cost.whole_sizes(x.dtype, y.shape).sizes)
-        terms = _cost._terms(x.dtype, size)
+        (size,) = _cost.whole_sizes(x.dtype, y.shape).sizes
+        terms = _cost._terms(x.dtype, (size,))
         model = size * sum(t * factor for t, factor in zip(known.number["f"], terms))
         ratios.append((best({0: call})[0] - 5e-6) / model)
     return float(np.mean(ratios))

@@ -71,13 +71,13 @@ _X86_V3 = Rates(
     },
     output=0.08e-9,
     number={
-        "f": (1.6e-9, 0.05e-9, 0.13e-9, 0.4e-9),
-        "d": (1.6e-9, 0.21e-9, 0.1e-9, 0.9e-9),
-        "F": (1.6e-9, 0.08e-9, 0.09e-9, 0.4e-9),
-        "D": (1.4e-9, 0.32e-9, 0.0, 1e-9),
+        "f": (1.05e-9, 0.155e-9, 0.03e-9, 0.35e-9),
+        "d": (1.6e-9, 0.23e-9, 0.2e-9, 0.8e-9),
+        "F": (1.4e-9, 0.145e-9, 0.02e-9, 0.45e-9),
+        "D": (2.5e-9, 0.23e-9, 0.1e-9, 0.8e-9),
     },
     row=60e-9,
-    whole=2.0,
+    whole=1.7,
     new=0.1e-9,
     call=45e-6,
 )
@@ -117,20 +117,35 @@ def direct_seconds(dtype: Dtype, n_outputs: int, n_taps: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def block_seconds(dtype: Dtype, sizes: tuple[int, ...]) -> float:
+def block_seconds(dtype: Dtype, sizes: tuple[int, ...], columns: bool = False) -> float:
     """One block: copied in, transformed, multiplied, transformed back and copied out."""
     known = rates()
     rows = 2 * math.prod(sizes[:-1]) if len(sizes) > 1 else 0
-    terms = _terms(dtype, math.prod(sizes))
+    terms = _terms(dtype, sizes, columns)
     seconds = sum(t * factor for t, factor in zip(known.number[dtype.char], terms))
     return math.prod(sizes) * seconds + rows * known.row
 
 
-def _terms(dtype: Dtype, numbers: int) -> tuple[float, float, float, float]:
-    """What the constants of `Rates.number` count: 1 for the number, halvings, those beyond L1, beyond L2."""
-    nbytes = numbers * dtype.itemsize * (2 if dtype.kind == "f" else 1)
-    l1, l2 = (max(0.0, math.log2(2 * nbytes / cache)) for cache in (L1_BYTES, L2_BYTES))
-    return 1.0, math.log2(numbers), l1, l2
+def _terms(dtype: Dtype, sizes: Sequence[int], columns: bool = False) -> tuple[float, float, float, float]:
+    """What the constants of `Rates.number` count: the number, its passes, halvings beyond L1, beyond L2."""
+    item, _ = _real(dtype)
+    nbytes = 4 * math.prod(sizes) * item
+    l1, l2 = (max(0.0, math.log2(nbytes / cache)) for cache in (L1_BYTES, L2_BYTES))
+    passes = sum(_passes(size) for size in sizes[:-1])
+    if not columns:
+        passes += _passes(sizes[-1] * item // rates().vector_bytes)
+    return 1.0, passes, l1, l2
+
+
+def _passes(nodes: int) -> float:
+    """What the passes down to so many nodes take, in halves of one of radix 4."""
+    time = 0.0
+    for radix, each in ((3, 2.0), (5, 3.3)):
+        while nodes % radix == 0:
+            time += each
+            nodes //= radix
+    halvings = nodes.bit_length() - 1
+    return time + halvings + 0.4 * (halvings % 2)
 
 
 def start_seconds(blocks: Blocks) -> float:
@@ -159,11 +174,13 @@ def tile_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) ->
         sides.append(side)
         enough.append(next((size for size in side if reals * size >= 2 * taps - 1), max(side)))
     most = max(MOST_BYTES // (2 * item), math.prod(enough))
+    columns = len(n_taps) > 1 and n_taps[-1] == 1
 
     def seconds(sizes: tuple[int, ...]) -> float:
         if math.prod(sizes) > most:
             return math.inf
-        return math.prod(side[size] for side, size in zip(sides, sizes)) * block_seconds(dtype, sizes)
+        count = math.prod(side[size] for side, size in zip(sides, sizes))
+        return count * block_seconds(dtype, sizes, columns)
 
     sizes = tuple(enough)
     best, least = math.inf, seconds(sizes)
