@@ -17,6 +17,7 @@ LAYERS = {
         "_openmp",
         "_boundary",
         "_rounds",
+        "_polyphase",
         "_direct",
         "_tree",
         "_block",

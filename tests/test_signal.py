@@ -16,6 +16,7 @@ from hypothesis import given, settings
 
 import fastconv as fc
 from fastconv import signal
+from fastconv.signal import _upfirdn
 
 try:
     import scipy.signal as scipy_signal
@@ -449,6 +450,39 @@ def test_upfirdn_with_large_coprime_rates(rng):
         for k in (0, 1, y.size // 2, y.size - 1):
             taps = np.arange(max(0, k * down - upsampled.size + 1), min(h.size - 1, k * down) + 1)
             assert math.isclose(y[k], h[taps] @ upsampled[k * down - taps], abs_tol=1e-9)
+
+
+@pytest.mark.parametrize("mode", UPFIRDN_MODES)
+@pytest.mark.parametrize("rates", [*RATES, (160, 147)], ids=str)
+def test_upfirdn_phase_by_phase_and_output_by_output(rng, mode, rates, monkeypatch):
+    """Both ways agree, for signals with and without values that are not finite, also with several threads."""
+    for n, n_taps, dtype in itertools.product((1, 40, 3000), (1, 9, 200), "fdFD"):
+        x, h = ref.numbers(rng, (2, n), dtype), ref.numbers(rng, n_taps, dtype)
+        bound = 50 * np.finfo(dtype).eps * np.abs(h).sum() * max(n, n_taps, 3)
+        for value in (0, np.nan):
+            x[1, n // 2] += value
+            found = []
+            for least, workers in ((0, 1), (10**9, 1), (10**9, 3)):
+                monkeypatch.setattr(_upfirdn, "LEAST", least)
+                with fc.threads(workers):
+                    found.append(signal.upfirdn(h, x, *rates, mode=mode, cval=1.5))
+            folded, summed, threaded = found
+            assert summed.tobytes() == threaded.tobytes()
+            np.testing.assert_array_equal(np.isfinite(folded), np.isfinite(summed))
+            finite = np.isfinite(summed)
+            assert np.abs(folded[finite] - summed[finite]).max(initial=0) <= bound
+
+
+@with_scipy
+def test_upfirdn_of_any_layout(rng):
+    x, h = rng.standard_normal((40, 30, 6)), rng.standard_normal(61)
+    for array in (x, x.T, x[::2, ::-1], np.broadcast_to(x[:1], (5, 30, 6)), x.astype(">f4"), x[:0]):
+        for axis in range(3):
+            if array.shape[axis]:
+                want = scipy_signal.upfirdn(h, array, 3, 2, axis)
+                y = signal.upfirdn(h[::-1][::-1], array, 3, 2, axis)
+                assert y.flags.c_contiguous and y.dtype == want.dtype
+                np.testing.assert_allclose(y, want, rtol=0, atol=1e-12)
 
 
 # words, errors, the package

@@ -16,6 +16,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _direct                             compiled: axes, tiles and edges of direct sums
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
     _cost                               block sizes and estimates of time and memory
+    _polyphase                          compiled: resampling, for signal
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
     _kernels                            compiled once per instruction set, chosen at import; see table.h
     _cpu                                what this processor can run

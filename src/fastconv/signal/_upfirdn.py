@@ -2,7 +2,8 @@
 
     y[k] = sum over i of h[k down - i up] x~[i],        x~ = x continued beyond its ends by the mode
 
-With g = gcd(up, down), phases = up / g and step = down / g, the outputs k = r + t phases of one phase r need
+Few outputs are scalar products, which `_polyphase` computes. For many there is a faster way: with
+g = gcd(up, down), phases = up / g and step = down / g, the outputs k = r + t phases of one phase r need
 every up-th tap from r down mod up, and x~ from an origin that moves by step for each t. So with x~ folded
 into rows, one for each remainder modulo step, a phase is one convolution with a small kernel.
 """
@@ -10,13 +11,13 @@ into rows, one for each remainder modulo step, a phase is one convolution with a
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from fastconv import _check
+from fastconv import _check, _polyphase
 from fastconv._problem import Array
 from fastconv.signal import _arguments
 
@@ -32,10 +33,11 @@ _Mode = Literal[
     "line",
 ]
 MODES: tuple[_Mode, ...] = get_args(_Mode)
-# A convolution for each phase, rather than products of windows and taps, if it costs at most so many
-# multiplications per useful one, and has at least so many useful ones.
+# A convolution for each phase, rather than a product for each output, if it costs at most so many
+# multiplications per useful one, and saves at least so many, where an output by itself costs some more.
 WASTE = 4
-LEAST = 20_000
+LEAST = 300_000
+OUTPUT = 8
 
 
 def upfirdn(
@@ -90,9 +92,7 @@ def upfirdn(
     taps, signal = _check.array(h, "h"), _check.array(x, "x")
     if taps.ndim != 1 or taps.size == 0:
         raise ValueError(f"h must be one-dimensional and not empty, got an array of shape {taps.shape}")
-    dtype = np.result_type(_check.result_dtype(taps.dtype, signal.dtype, ("h", "x")), np.float32)
-    if dtype.char not in "fdFD":
-        raise TypeError(f"h and x must promote to float32, float64, complex64 or complex128, got {dtype}")
+    dtype = _result_dtype(taps.dtype, signal.dtype)
     up, down = _arguments.index(up, "up", 1), _arguments.index(down, "down", 1)
     if signal.ndim == 0:
         raise ValueError("x must have at least one dimension, got a scalar")
@@ -100,49 +100,65 @@ def upfirdn(
     chosen = _check.name("mode", mode.lower() if isinstance(mode, str) else mode, MODES)
     outside = _check.cval(cval, dtype, "cval")
 
-    taps, rows = taps.astype(dtype), np.moveaxis(signal, along, -1).astype(dtype, copy=False)
-    y = _polyphase(taps, rows, up, down, chosen, outside)
-    return np.ascontiguousarray(np.moveaxis(y, -1, along))
+    taps, rows = taps.astype(dtype), signal.swapaxes(along, -1).astype(dtype, copy=False)
+    y = _resampled(taps, rows, up, down, chosen, outside)
+    return np.ascontiguousarray(y.swapaxes(along, -1))
 
 
-def _polyphase(h: Array, x: Array, up: int, down: int, mode: str, cval: Any) -> Array:
+@lru_cache
+def _result_dtype(h: np.dtype[Any], x: np.dtype[Any]) -> np.dtype[Any]:
+    dtype = np.result_type(_check.result_dtype(h, x, ("h", "x")), np.float32)
+    if dtype.char not in "fdFD":
+        raise TypeError(f"h and x must promote to float32, float64, complex64 or complex128, got {dtype}")
+    return dtype
+
+
+def _resampled(h: Array, x: Array, up: int, down: int, mode: str, cval: Any) -> Array:
     """The result for the last axis of x."""
     n = x.shape[-1]
     n_out = ((n - 1) * up + h.size - 1) // down + 1
     phases, step = up // math.gcd(up, down), down // math.gcd(up, down)
     n_taps = -(-h.size // up)  # of the longest phase
-    turns = -(-n_out // phases)  # t = 0 ... turns - 1
     columns = 1 - (1 - n_taps) // step  # that the taps of a phase reach into
-    before = (columns - 1) * step
-    x = _continued(x, before, turns * step - n, mode, cval)
-    batch = x.shape[:-1]
-
-    def outputs(fold: bool) -> Array:
-        y = np.empty((*batch, n_out), x.dtype)
-        if fold:
-            rows = x.reshape(*batch, turns + columns - 1, step).swapaxes(-1, -2)
-            rows = np.ascontiguousarray(rows)
-        else:
-            windows = sliding_window_view(x[..., before + 1 - n_taps :], n_taps, axis=-1)
-        for r in range(min(phases, n_out)):
-            last, first_tap = divmod(r * down, up)  # of x, and the tap that it meets
-            taps, place = h[first_tap::up], y[..., r::phases]
-            if fold:
-                kernel: Array = np.zeros(columns * step, h.dtype)
-                kernel[step - 1 - last :][: taps.size] = taps
-                kernel = kernel.reshape(columns, step).T
-                needed = rows[..., : place.shape[-1] + columns - 1]
-                _arguments.run(False, needed, kernel, "valid", axes=(-2, -1), out=place[..., None, :])
-            else:
-                needed = windows[..., last::step, n_taps - taps.size :][..., : place.shape[-1], :]
-                np.matmul(needed, taps[::-1], out=place)
-        return y
-
-    pays = columns * step <= WASTE * n_taps and math.prod(batch) * turns * n_taps >= LEAST
-    y = outputs(pays)
+    saved = x.size // n * n_out // phases * (n_taps + OUTPUT)
+    pays = columns * step <= WASTE * n_taps and saved >= LEAST
+    y = _folded(h, x, up, down, n_out, mode, cval) if pays else _summed(h, x, up, down, n_out, mode, cval)
     if pays and not np.isfinite(y).all():
         # The zeros in the kernels, which are no taps, have spread what is not finite.
-        y = np.where(np.isfinite(y), y, outputs(False))
+        y = np.where(np.isfinite(y), y, _summed(h, x, up, down, n_out, mode, cval))
+    return y
+
+
+def _summed(h: Array, x: Array, up: int, down: int, n_out: int, mode: str, cval: Any) -> Array:
+    """Output by output."""
+    before = 0
+    if mode != "constant" or cval != 0:
+        before, n = -(-h.size // up) - 1, x.shape[-1]
+        x = _continued(x, before, max(0, (n_out - 1) * down // up + 1 - n), mode, cval)
+    y = np.empty((*x.shape[:-1], n_out), x.dtype)
+    rows = math.prod(x.shape[:-1])
+    x = np.ascontiguousarray(x).reshape(rows, x.shape[-1])
+    _polyphase.correlate(x, h, y.reshape(rows, n_out), up, down, before)
+    return y
+
+
+def _folded(h: Array, x: Array, up: int, down: int, n_out: int, mode: str, cval: Any) -> Array:
+    """Phase by phase."""
+    phases, step = up // math.gcd(up, down), down // math.gcd(up, down)
+    turns = -(-n_out // phases)  # t = 0 ... turns - 1
+    columns = 1 - (1 - -(-h.size // up)) // step
+    x = _continued(x, (columns - 1) * step, turns * step - x.shape[-1], mode, cval)
+    rows = x.reshape(*x.shape[:-1], turns + columns - 1, step).swapaxes(-1, -2)
+    rows = np.ascontiguousarray(rows)
+    y = np.empty((*x.shape[:-1], n_out), x.dtype)
+    for r in range(min(phases, n_out)):
+        last, first_tap = divmod(r * down, up)  # of x, and the tap that it meets
+        taps, place = h[first_tap::up], y[..., r::phases]
+        kernel: Array = np.zeros(columns * step, h.dtype)
+        kernel[step - 1 - last :][: taps.size] = taps
+        kernel = kernel.reshape(columns, step).T
+        needed = rows[..., : place.shape[-1] + columns - 1]
+        _arguments.run(False, needed, kernel, "valid", axes=(-2, -1), out=place[..., None, :])
     return y
 
 
