@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -150,23 +150,38 @@ def _in_blocks(
 ) -> None:
     if all(size == 1 for size in w.shape[:n_batch]):
         w = _cast(w, dtype)
-    n, m, n_out = x.shape[n_batch:], w.shape[n_batch:], y.shape[n_batch:]
+    for done, box, x_block, block_lo, codes in blocks(x, y, dtype, w.shape[n_batch:], lo, boundary, cval):
+        w_block = _cast(w[rows(w, box[:n_batch])], dtype)
+        _one_block(x_block, w_block, y[box], n_batch, block_lo, codes, cval, workers, None)
+        if tick is not None:
+            tick(done)
+
+
+def blocks(
+    x: Array,
+    y: Array,
+    dtype: np.dtype[Any],
+    m: tuple[int, ...],
+    lo: tuple[int, ...],
+    boundary: tuple[int, ...],
+    cval: Any,
+) -> Iterator[tuple[float, tuple[slice, ...], Array, tuple[int, ...], tuple[int, ...]]]:
+    """Cut y into blocks: (fraction done with it, place, what it needs of x in `dtype`, lo, boundary)."""
+    n_batch = y.ndim - len(m)
+    n, n_out = x.shape[n_batch:], y.shape[n_batch:]
     block = _block_shape(y, n_batch, m, dtype.itemsize)
     starts = [range(0, size, step) for size, step in zip(y.shape, block)]
     n_blocks = math.prod(map(len, starts))
-    for i, start in enumerate(itertools.product(*starts)):
+    for i, start in enumerate(itertools.product(*starts), 1):
         box = tuple(slice(o, min(o + step, size)) for o, step, size in zip(start, block, y.shape))
         windows = [
             _window(n[k], m[k], n_out[k], box[n_batch + k], lo[k], boundary[k], dtype.char == "G")
             for k in range(len(m))
         ]
+        x_block = _cut(x, [*rows(x, box[:n_batch]), *(window[0] for window in windows)], dtype, cval)
         block_lo = tuple(window[1] for window in windows)
         codes = tuple(window[2] for window in windows)
-        x_block = _cut(x, [*_rows(x, box[:n_batch]), *(window[0] for window in windows)], dtype, cval)
-        w_block = _cast(w[_rows(w, box[:n_batch])], dtype)
-        _one_block(x_block, w_block, y[box], n_batch, block_lo, codes, cval, workers, None)
-        if tick is not None:
-            tick((i + 1) / n_blocks)
+        yield i / n_blocks, box, x_block, block_lo, codes
 
 
 def _one_block(
@@ -232,7 +247,7 @@ def _window(
     return sources(np.arange(first, last), n, code), 0, ZERO
 
 
-def _rows(x: Array, box: Sequence[slice]) -> tuple[slice, ...]:
+def rows(x: Array, box: Sequence[slice]) -> tuple[slice, ...]:
     """The batch part of a box in x, which may have length 1 where the output has more."""
     return tuple(slice(0, 1) if size == 1 else rows for size, rows in zip(x.shape, box))
 
