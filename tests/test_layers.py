@@ -19,6 +19,8 @@ LAYERS = {
         "_rounds",
         "_polyphase",
         "_direct",
+        "_separable",
+        "_sparse",
         "_tree",
         "_block",
         "_operands",
@@ -28,9 +30,11 @@ LAYERS = {
     "planning": [
         "_check",
         "_problem",
+        "_kernel_values",
         "_blocks",
         "_sums",
         "_transforms",
+        "_by_values",
         "_methods",
         "_in_place",
         "_bounds",
@@ -50,7 +54,11 @@ LAYERS = {
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }
 # These load no compiled module until a result is computed.
+<<<<<<< HEAD
 PURE = ["_cost", "_check", "_problem", "_methods", "_in_place", "_bounds", "_rtol"]
+=======
+PURE = ["_check", "_problem", "_kernel_values", "_methods", "_in_place"]
+>>>>>>> 00ba407 (Separable and sparse kernels: drivers, what is looked for in a kernel, values that are not finite)
 # The protocol __array_function__ is handed the public function, which is looked up when it is needed.
 EXCEPTIONS = {("_convolve", "fastconv")}
 ISAS = ["x86_v2", "x86_v3", "x86_v4", "neon", "baseline"]

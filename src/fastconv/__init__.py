@@ -12,8 +12,10 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _rtol _bounds                       outputs as exact as asked for; bounds of rounding errors
     _check _problem _methods            arguments; what is to be computed; the methods and the choice of one
     _in_place                           results that replace their signal
-    _sums _transforms _blocks           what drivers leave to do: values that are not finite; dtypes, layouts
-    _direct                             compiled: axes, tiles and edges of direct sums
+    _kernel_values                      what a kernel's values allow: factors, or fewer taps
+    _sums _transforms _by_values        what drivers leave to do: values that are not finite
+    _blocks                             and dtypes and layouts
+    _direct _separable _sparse          compiled: axes, tiles and edges of sums
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
     _cost                               block sizes and estimates of time and memory
     _polyphase                          compiled: resampling, for signal
