@@ -120,3 +120,16 @@ def test_bad_input(function):
         function([1.0], [])
     with pytest.raises(ValueError, match="boundary"):
         function([1.0], [2.0], boundary="edge")
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16"])
+def test_sums_of_outer_products_keep_to_their_bound(rng, dtype):
+    t = np.linspace(-3, 3, 21)
+    bell, hat = np.exp(-(t**2)), (1 - t**2) * np.exp(-(t**2))
+    image = rng.standard_normal((60, 70)).astype(dtype)
+    for kernel in (np.outer(bell, bell), np.outer(bell, hat) + np.outer(hat, bell)):
+        v = kernel.astype(dtype)
+        want = fastconv.convolve(image.astype("G"), v, "same")
+        error = np.abs(fastconv.convolve(image, v, "same", method="separable") - want).max()
+        found = fastconv.error_bound(image, v, "same", method="separable")
+        assert 0 < error <= found < 300 * np.finfo(dtype).eps * np.linalg.norm(image) * np.linalg.norm(v)

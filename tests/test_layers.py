@@ -54,11 +54,16 @@ LAYERS = {
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }
 # These load no compiled module until a result is computed.
-<<<<<<< HEAD
-PURE = ["_cost", "_check", "_problem", "_methods", "_in_place", "_bounds", "_rtol"]
-=======
-PURE = ["_check", "_problem", "_kernel_values", "_methods", "_in_place"]
->>>>>>> 00ba407 (Separable and sparse kernels: drivers, what is looked for in a kernel, values that are not finite)
+PURE = [
+    "_cost",
+    "_check",
+    "_problem",
+    "_kernel_values",
+    "_methods",
+    "_in_place",
+    "_bounds",
+    "_rtol",
+]
 # The protocol __array_function__ is handed the public function, which is looked up when it is needed.
 EXCEPTIONS = {("_convolve", "fastconv")}
 ISAS = ["x86_v2", "x86_v3", "x86_v4", "neon", "baseline"]

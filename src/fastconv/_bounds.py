@@ -4,6 +4,7 @@ For finite numbers and as long as no product underflows, every output y[b, o] is
 
     direct      factor · sum over t of |w[b, t]| |x~[b, o + t - lo]|
     transforms  factor · ‖x~[b]‖ ‖w[b]‖
+    separable   factor · ‖x~[b]‖ sum over terms of the products of the norms of w's factors
 
 of the true sum; x~ is the signal x continued by its boundary, and its norm that of all elements which the
 outputs need. Sums of integers are exact.
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fastconv import _cost
+from fastconv import _cost, _kernel_values
 from fastconv._methods import tiles, whole
 from fastconv._problem import BOUNDARIES, Array, Problem
 
@@ -77,11 +78,32 @@ def bound(problem: Problem, method: str, x: Array, w: Array, cval: Any) -> Array
         product = norm * top * np.sqrt(np.sum((size / top) ** 2, axis=axes))
         if method in TRANSFORMS:
             found = transform_factor(problem, method) * product
+        elif method == "separable":
+            found = norm * _separable_factor(problem, w)
         else:
             terms = np.minimum(product, largest * np.sum(size, axis=axes))
             tiny = float(np.finfo(problem.dtype).smallest_subnormal)
             found = direct_factor(problem) * terms + 2 * math.prod(problem.m) * tiny
     return np.broadcast_to(np.where(np.isfinite(found), NORM * found, np.inf), problem.batch)
+
+
+def _separable_factor(problem: Problem, w: Array) -> Array:
+    """Of the signal's norm: the roundings of all passes, and what the kernel is beside its terms."""
+    n_batch, dtype = len(problem.batch), problem.dtype
+    packed = _kernel_values.factors(w.astype(dtype, copy=False), n_batch)
+    assert packed is not None
+    terms = packed.shape[-1] // sum(problem.m)
+    unit = float(np.finfo(dtype).eps) / 2
+    norms, passes, first = np.ones((*packed.shape[:-1], terms)), 0.0, 0
+    for m in problem.m:
+        factor = packed[..., first : first + terms * m].reshape(*packed.shape[:-1], terms, m)
+        norms = norms * np.linalg.norm(factor, axis=-1)
+        n = terms * m + 1  # each factor is rounded
+        passes += math.log1p(_gamma(n, unit) if dtype.kind == "f" else math.sqrt(2) * _gamma(2 * n, unit))
+        first += terms * m
+    rest = np.sqrt(np.sum(_magnitudes(w) ** 2, axis=tuple(range(n_batch, w.ndim))))
+    found: Array = math.expm1(passes) * norms.sum(axis=-1) + 2 * _kernel_values.SLACK * unit * rest
+    return found
 
 
 def _magnitudes(x: Array) -> Array:

@@ -126,7 +126,7 @@ def block_seconds(dtype: Dtype, sizes: tuple[int, ...], columns: bool = False) -
     return math.prod(sizes) * seconds + rows * known.row
 
 
-def _terms(dtype: Dtype, sizes: Sequence[int], columns: bool = False) -> tuple[float, float, float, float]:
+def _terms(dtype: Dtype, sizes: tuple[int, ...], columns: bool = False) -> tuple[float, float, float, float]:
     """What the constants of `Rates.number` count: the number, its passes, halvings beyond L1, beyond L2."""
     item, _ = _real(dtype)
     nbytes = 4 * math.prod(sizes) * item

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from fastconv import _check, _cost
+from fastconv import _check, _cost, _kernel_values
 from fastconv._cost import Blocks
 from fastconv._problem import ZERO, Array, Kept, Problem, Run
 
@@ -116,6 +116,20 @@ def _seconds(blocks: Callable[[Problem], Blocks], problem: Problem) -> float:
 
 METHODS = (
     Method("direct", lambda p: p.dtype.kind != "O", _direct_seconds, _later("_sums", "direct")),
+    Method(
+        "separable",
+        _kernel_values.can_separate,
+        _kernel_values.separable_seconds,
+        _later("_by_values", "separable"),
+        _kernel_values.look_separable,
+    ),
+    Method(
+        "sparse",
+        _kernel_values.can_skip,
+        _kernel_values.sparse_seconds,
+        _later("_by_values", "sparse"),
+        _kernel_values.look_sparse,
+    ),
     Method(
         "overlap_save",
         _can_transform,
