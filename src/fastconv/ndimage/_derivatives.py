@@ -13,7 +13,7 @@ from fastconv.ndimage import _arguments
 from fastconv.ndimage._arguments import Axes, Modes, Options, Output
 from fastconv.ndimage._correlation import correlate1d
 from fastconv.ndimage._generic import generic_laplace, of_parts
-from fastconv.ndimage._passes import Kernel, passes
+from fastconv.ndimage._passes import Kernel, correlation, passes
 
 
 def sobel(
@@ -148,9 +148,19 @@ def laplace(
     def second(input: Array, axis: int, output: Any, mode: str, cval: Any) -> Array:
         return correlate1d(input, [1, -2, 1], axis, output, mode, cval, **options)
 
+    settings = _arguments.settings(options)
     x = _arguments.image(input)
     along = _arguments.axes(axes, x)
-    return of_parts(generic_laplace, x, second, output, mode, cval, along, _arguments.settings(options))
+    modes = _arguments.each(mode, "mode", len(along))
+    y = _arguments.output(output, x)
+    if len(set(modes)) != 1 or (x.dtype.kind not in "biu" and y.dtype.kind in "biu"):  # each is truncated
+        return of_parts(generic_laplace, x, second, y, modes, cval, along, settings)
+    cross = np.zeros((3,) * len(along))
+    for k in range(len(along)):
+        cross[(1,) * k + (slice(None),) + (1,) * (len(along) - 1 - k)] += [1, -2, 1]
+    boundary, outside = _arguments.boundary(modes[0]), _arguments.cval(cval, x)
+    correlation(x, cross, sorted(along), [0] * len(along), boundary, outside, y, settings, skip_zeros=True)
+    return y
 
 
 def _edges(

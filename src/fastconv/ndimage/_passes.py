@@ -19,8 +19,8 @@ from fastconv._entry import correlate
 from fastconv._problem import BOUNDARIES, Array, Window
 from fastconv.ndimage._arguments import Settings
 
-FEW_TAPS = 100  # are summed directly: in slabs at no cost, whole numbers without rounding
-SLAB_BYTES = 1 << 21
+SLAB_BYTES = 1 << 20
+EXACT = 2.0**53  # whole numbers up to here are float64
 
 
 class Kernel(NamedTuple):
@@ -89,83 +89,91 @@ def correlation(
     if "c" in x.dtype.kind + w.dtype.kind and x.dtype.kind != w.dtype.kind:
         if np.may_share_memory(x, y):
             x = x.copy()
-        parts = (x.real, x.imag) if x.dtype.kind == "c" else (x, x)
+        images = (x.real, x.imag) if x.dtype.kind == "c" else (x, x)
         weights = (w.real, w.imag) if w.dtype.kind == "c" else (w, w)
         outside = (cval.real, cval.imag) if x.dtype.kind == "c" else (cval, cval)
         options: dict[str, Any] = {"skip_zeros": skip_zeros, "divisor": divisor}
-        for xs, ws, k, ys in zip(parts, weights, outside, (y.real, y.imag)):
+        for xs, ws, k, ys in zip(images, weights, outside, (y.real, y.imag)):
             correlation(xs, ws, axes, origins, boundary, k, ys, settings, **options)
         return
 
     skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
-    w, whole = _weights(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
-    dtype = np.result_type(x.dtype, w.dtype)
-    start = [m - 1 - m // 2 - origin for m, origin in zip(w.shape, origins)]
-    if np.may_share_memory(x, y) and (skip_zeros or y.dtype != dtype):
+    dtype, whole = _arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
+    w = (w if whole else w / divisor).astype(dtype)
+    if dtype.kind == "i" and boundary == "constant":
+        cval = np.int64(cval).astype(dtype)
+    at_once = x.dtype == dtype == y.dtype and not (whole and divisor > 1)
+    if np.may_share_memory(x, y) and (skip_zeros or not at_once):
         x = x.copy()
-    for rows, slab in _slabs(y, y.dtype == dtype or w.size > FEW_TAPS):
-        part = slab if slab.dtype == dtype else np.empty(slab.shape, dtype)
-        needed = x[tuple(slice(None) if k in axes else cut for k, cut in enumerate(rows))]
-        first = tuple(rows[k].start + begin for k, begin in zip(axes, start))
+    start = [m - 1 - m // 2 - origin for m, origin in zip(w.shape, origins)]
+    parts = iter([(x, start, y)]) if at_once else _slabs(x, w, axes, start, boundary, cval, y, dtype)
+    for xs, first, ys in parts:
+        part = ys if ys.dtype == dtype else np.empty(ys.shape, dtype)
         options = {"axes": tuple(axes), "boundary": boundary, "cval": cval}
-        window: Any = Window(first, tuple(slab.shape[k] for k in axes))
-        correlate(
-            needed,
-            w.conj(),
-            window,
-            **options,
-            method="direct" if whole and w.dtype == np.float32 else "auto",
-            out=part,
-            workers=settings.workers,
-        )
+        window: Any = Window(tuple(first), tuple(ys.shape[k] for k in axes))
+        correlate(xs, w.conj(), window, **options, out=part, workers=settings.workers)
         if skip_zeros:
-            _leave_out_zeros(needed, w, axes, first, boundary, cval, part)
-        if part is not slab:
-            if whole and dtype.kind == "f":
-                np.rint(part, out=part)
-                if divisor > 1:
-                    part /= divisor
-            store(part, slab, settings, 0 if whole else w.size)
+            _leave_out_zeros(xs, w, axes, first, boundary, cval, part)
+        if whole and dtype.kind == "f":
+            np.rint(part, out=part)  # of a transform
+        if whole and divisor > 1:
+            part = np.divide(part, divisor, dtype=np.float32 if dtype.itemsize == 2 else np.float64)
+        if part is not ys:
+            store(part, ys, settings, 0 if whole else w.size)
 
 
-def _slabs(y: Array, at_once: bool) -> Iterator[tuple[list[slice], Array]]:
-    """Parts of y across its widest axis that stay in the cache, each with its place; or all of it at once."""
-    place = [slice(0, n) for n in y.shape]
-    if at_once:
-        yield place, y
-        return
+def _slabs(
+    x: Array,
+    w: Array,
+    axes: Sequence[int],
+    start: list[int],
+    boundary: str,
+    cval: Any,
+    y: Array,
+    dtype: np.dtype[Any],
+) -> Iterator[tuple[Array, list[int], Array]]:
+    """Parts of y, across its widest axis, that stay in the cache; with each the x it needs and its start."""
     axis = max(range(y.ndim), key=lambda k: abs(y.strides[k]) * (y.shape[k] > 1))
+    i = axes.index(axis) if axis in axes else -1
+    halo = w.shape[i] - 1 if i >= 0 else 0
     n = y.shape[axis]
-    step = max(1, SLAB_BYTES * n // (8 * y.size))
+    step = max(4 * halo, SLAB_BYTES * n // (dtype.itemsize * y.size), 1)
+    begin = [*start[:i], halo, *start[i + 1 :]] if i >= 0 else start
+    every: tuple[Any, ...] = (slice(None),) * axis
     for first in range(0, n, step):
-        place[axis] = slice(first, min(first + step, n))
-        yield place, y[tuple(place)]
+        last = min(first + step, n)
+        low, high = (first, last) if i < 0 else (first + start[i] - halo, last + start[i])
+        if low >= 0 and high <= n:
+            part = x[(*every, slice(low, high))].astype(dtype, copy=False)
+        else:
+            rows = _blocks.sources(np.arange(low, high), n, BOUNDARIES[boundary])
+            part = x.take(rows, axis).astype(dtype, copy=False)
+            part[(*every, rows < 0)] = cval
+        yield part, begin, y[(*every, slice(first, last))]
 
 
-def _weights(
+def _arithmetic(
     x: Array, w: Array, y: Array, outside: Any, divisor: int, settings: Settings
-) -> tuple[Array, bool]:
-    """w in the dtype that lets the engine compute as it should, and whether the sums are whole numbers.
+) -> tuple[np.dtype[Any], bool]:
+    """The dtype of the sums, and whether these are whole numbers, which are divided later.
 
-    Whole numbers are summed without rounding, in int16 or float32 where these hold all sums; `divisor` is
-    left out. SciPy sums in double; where input and output are no wider than float32, float32 serves.
+    SciPy sums in double. Where input and output are no wider than float32, float32 serves; integers where all
+    numbers are whole: those of the output if its sums may wrap around, else the narrowest that hold all sums.
     """
-    w = w.astype(np.result_type(w.dtype, np.float64))
-    wide = np.longdouble if y.dtype.char in "gG" else np.float64
-    narrow = _narrow(x)
-    integers = x.dtype.kind in "biu" and y.dtype.kind in "biu"
-    if integers and np.all(np.rint(w) == w) and outside == np.rint(outside):
-        most = 1 if x.dtype.kind == "b" else max(-int(np.iinfo(x.dtype).min), int(np.iinfo(x.dtype).max))
-        bound = max(1, np.abs(w).sum()) * max(most, abs(outside))
-        if narrow and bound < 2**15 and divisor == 1:
-            return w.astype(np.int16), True
-        if narrow and bound < 2**22 and w.size <= FEW_TAPS:
-            return w.astype(np.float32), True
-        return w.astype(wide), True
     to_integers = y.dtype.kind in "biu"
+    if x.dtype.kind in "biu" and to_integers and np.all(np.rint(w) == w) and np.rint(outside) == outside:
+        total = float(np.abs(w.astype(np.float64)).sum())
+        if total < EXACT and abs(outside) < EXACT:
+            if settings.overflow == "wrap" and divisor == 1 and y.dtype.kind != "b":
+                return np.dtype(f"i{max(2, y.itemsize)}"), True
+            info = np.iinfo(x.dtype if x.dtype.kind != "b" else np.uint8)
+            bound = total * max(-float(info.min), float(info.max), abs(outside))
+            dtypes = [dtype for dtype, bits in (("i2", 15), ("i4", 31), ("i8", 63)) if bound < 2.0**bits]
+            return np.dtype(dtypes[0] if dtypes else np.float64), True
+    narrow = _narrow(x)
     narrow = narrow and (settings.rounding == "nearest" if to_integers else y.real.dtype.char in "ef")
-    dtype = _float(narrow, settings, wide)
-    return (w / divisor).astype(np.result_type(dtype, np.complex64) if w.dtype.kind == "c" else dtype), False
+    real = _float(narrow, settings, np.longdouble if y.dtype.char in "gG" else np.float64)
+    return np.result_type(x.dtype, real, w.dtype if w.dtype.kind == "c" else real), False
 
 
 def _narrow(x: Array) -> bool:
@@ -182,9 +190,10 @@ def _leave_out_zeros(
     x: Array, w: Array, axes: Sequence[int], start: Sequence[int], boundary: str, cval: Any, y: Array
 ) -> None:
     """Recompute what is not finite in y without the terms whose weights are zero."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.isfinite(y.sum()):  # then so is every term
+            return
     places = np.nonzero(~np.isfinite(y))
-    if not places[0].size:
-        return
     sums = np.zeros(places[0].size, y.dtype)
     for tap in np.argwhere(w):
         window = list(places)
