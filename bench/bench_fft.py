@@ -26,7 +26,8 @@ from peers import Problem, agree, ours, random, thread_limit
 from special import with_threads
 from timing import Table, compare, human, save
 
-from fastconv import _methods, _problem
+import fastconv
+from fastconv import _methods
 
 FLOATS = (np.float32, np.float64)
 ALL = (*FLOATS, np.complex64, np.complex128)
@@ -113,10 +114,7 @@ def methods(p: Problem) -> Iterator[tuple[str, Call]]:
 
 
 def chosen(p: Problem) -> str:
-    axes = None if p.axis is None else (p.axis,)
-    shapes = p.x.shape, p.x.dtype, p.h.shape, p.h.dtype
-    posed = _problem.problem(False, *shapes, p.mode, axes, p.boundary, tuple(range(p.x.ndim)))
-    return _methods.choose(posed, "auto").name
+    return fastconv.explain(p.x, p.h, p.mode, axes=p.axis, boundary=p.boundary).method
 
 
 def peak_memory(call: Call) -> tuple[np.ndarray, int]:
