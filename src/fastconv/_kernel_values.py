@@ -25,10 +25,10 @@ SLACK = 3.0
 FLOOR = 1e-150  # largest element of a kernel, at least: the factors of smaller ones are not exact
 SAMPLE = 12  # rows and columns of a large kernel that are looked at first
 INTEGERS = "hHiIlLqQ"
-RATE = {"f": 30e9, "d": 15e9, "F": 8e9, "D": 4e9}  # products a second, one after the other along the axes
-OTHER_RATE = 8e9
-SPARSE_RATE = 0.4  # of it, where every product loads an element
-PASS = 0.6e-9  # seconds an output, beside its products
+RATE = {"f": 28e9, "d": 14e9, "F": 7e9, "D": 3.5e9}  # products a second, one axis after the other
+OTHER_RATE = 7e9
+SPARSE_RATE = 0.45  # of it, where every product loads an element
+PASS = 0.09e-9  # seconds a byte of the output, beside its products
 LOOK = 50e-6  # seconds to find factors, and to begin
 
 # ---- sums of outer products --------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def separable_seconds(problem: Problem, terms: int = 1) -> float:
     """An estimate on one thread, by default the least for any kernel."""
     outputs = math.prod(problem.batch) * math.prod(problem.n_out)
     rate = RATE.get(problem.dtype.char, OTHER_RATE)
-    return LOOK + outputs * (terms * sum(problem.m) / rate + PASS)
+    return LOOK + outputs * (terms * sum(problem.m) / rate + PASS * problem.dtype.itemsize)
 
 
 def look_separable(problem: Problem, w: Array, kept: Kept) -> float:
@@ -177,7 +177,7 @@ def sparse_seconds(problem: Problem, taps: int = 1) -> float:
     """An estimate on one thread, by default the least for any kernel."""
     outputs = math.prod(problem.batch) * math.prod(problem.n_out)
     rate = SPARSE_RATE * RATE.get(problem.dtype.char, OTHER_RATE)
-    return LOOK / 4 + math.prod(problem.m) * 1e-9 + outputs * (taps / rate + PASS)
+    return LOOK / 4 + math.prod(problem.m) * 1e-9 + outputs * (taps / rate + PASS * problem.dtype.itemsize)
 
 
 def look_sparse(problem: Problem, w: Array, kept: Kept) -> float:
