@@ -18,12 +18,13 @@ from fastconv._operands import DTYPES
 from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, fill, is_spoiled, scale_taps, store
 from fastconv._operands cimport Operands, convolved, locate, put
 from fastconv._rounds cimport aligned, borrow, give_back, run, unit_function
-from fastconv._tree cimport multiply, transform
+from fastconv._tree cimport multiply, multiply_from, transform
 
 cnp.import_array()
 
 cdef enum:
     OWN_KERNEL_BLOCKS = 16          # blocks in one unit that has its own kernel
+    COPIED_BYTES = 32 * 1024        # smaller blocks are copied, and so aligned; larger ones leave the L1 cache anyway
 
 
 # ---- units of work ---------------------------------------------------------------------------------------------------
@@ -53,6 +54,18 @@ cdef void transform_taps(const Job* job, const char* w, char* h, char* scratch) 
     transform(&b.tree[0], scratch, im, h, 0, 0, 1, n)
 
 
+cdef bint is_in_place(const Job* job, const Py_ssize_t* start, const Py_ssize_t* needed) noexcept nogil:
+    """Do the elements of a real block follow one another in x as they do in the block?"""
+    cdef const Layout* b = job.block
+    cdef Py_ssize_t step = b.item
+    cdef int a
+    for a in range(b.n_sides - 1, -1, -1):
+        if job.of.in_x.step[a] != step or needed[a] != b.size[a] or start[a] < 0 or start[a] + needed[a] > job.of.in_x.n[a]:
+            return False
+        step *= b.size[a]
+    return not b.is_complex
+
+
 cdef void compute(const Job* job, Py_ssize_t number, const char* x, const char* h, char* y, char* scratch) noexcept nogil:
     """Block `number` of a batch element."""
     cdef const Layout* b = job.block
@@ -69,8 +82,13 @@ cdef void compute(const Job* job, Py_ssize_t number, const char* x, const char* 
         start[a] = o - job.of.lo[a]
         needed[a] = count[a] + first[a]
         y += o * job.of.in_y.step[a]
-    fill(b, &job.of.in_x, x, start, needed, scratch, im, line)
-    multiply(&b.tree[0], scratch, im, h, 0, 0, 1, b.tree[0].m * b.tree[0].width)
+    if 2 * b.half > COPIED_BYTES and is_in_place(job, start, needed):
+        for a in range(b.n_sides):
+            x += start[a] * job.of.in_x.step[a]
+        multiply_from(&b.tree[0], x, x + b.half, scratch, im, h)
+    else:
+        fill(b, &job.of.in_x, x, start, needed, scratch, im, line)
+        multiply(&b.tree[0], scratch, im, h, 0, 0, 1, b.tree[0].m * b.tree[0].width)
     store(b, &job.of.in_y, y, first, count, scratch, im, line)
     if is_spoiled(b, scratch):
         job.spoiled[0] = 1

@@ -32,6 +32,9 @@ cdef void transform(const Tree* t, char* re, char* im, char* h, int i, Py_ssize_
 # A signal's product with h, and back again.
 cdef void multiply(const Tree* t, char* re, char* im, const char* h, int i, Py_ssize_t q, Py_ssize_t nodes,
                    Py_ssize_t n) noexcept nogil
+# The same of a whole block that is read from elsewhere, of two passes or more, one if its coefficients are rows.
+cdef void multiply_from(const Tree* t, const char* of_re, const char* of_im, char* re, char* im,
+                        const char* h) noexcept nogil
 # The same with the kernel in g, whose transform is needed only once: h holds a leaf of it.
 cdef void multiply_both(const Tree* t, char* re, char* im, char* g_re, char* g_im, char* h, int i, Py_ssize_t q,
                         Py_ssize_t nodes, Py_ssize_t n) noexcept nogil

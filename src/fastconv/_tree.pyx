@@ -142,6 +142,15 @@ cdef void multiply(const Tree* t, char* re, char* im, const char* h, int i, Py_s
         t.kernels.scale(re, im, h, n, nodes)
 
 
+cdef void multiply_from(const Tree* t, const char* of_re, const char* of_im, char* re, char* im,
+                        const char* h) noexcept nogil:
+    cdef int radix = t.radix[0]
+    cdef Py_ssize_t n = t.m * t.width // radix
+    t.kernels.down[radix](of_re, of_im, n, re, im, n, n, 1, t.w[0])
+    multiply(t, re, im, h, 1, 0, radix, n)
+    t.kernels.up[radix](re, im, n, re, im, n, n, 1, t.w[0])
+
+
 cdef void multiply_both(const Tree* t, char* re, char* im, char* g_re, char* g_im, char* h, int i, Py_ssize_t q,
                         Py_ssize_t nodes, Py_ssize_t n) noexcept nogil:
     """The same with the kernel in g, whose transform is needed only once: h holds a leaf of it."""
