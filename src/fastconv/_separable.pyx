@@ -26,8 +26,9 @@ cnp.import_array()
 cdef enum:
     MAX_AXES = 64                   # NumPy's
     LINE_BYTES = 64                 # a cache line
-    RING_BYTES = 384 * 1024         # rings, if there is a choice: they and what they are made of stay in L2
-    PANEL = 48                      # vectors across a box, at least if there is a choice
+    RING_BYTES = 384 * 1024         # ring of lines, if there is a choice: it and what it is made of stay in L2
+    RINGS_BYTES = 768 * 1024        # rings of boxes: with smaller ones more lines are filtered twice
+    PANEL = 96                      # vectors across a box, at least if there is a choice
     STRIP = 8                       # outputs of a box along its last axis: so many times the taps, that few lines are
     LEAST_STRIP = 128               # filtered twice, and not fewer than this
 cdef double UNIT_MACS = 4e7         # per lane: no unit holds up a signal for long
@@ -336,15 +337,15 @@ cdef Py_ssize_t _sizes(Job* job) noexcept:
         job.level[k].height = band + job.level[k].axis.n_taps - 1
         taps += job.n_terms * job.level[k].axis.n_taps
     job.panel = (job.col.n_out + 2 * lanes - 1) // (2 * lanes) * (2 * lanes)
-    while _rings(job) > RING_BYTES:                     # the box whose rings fit, and that filters few lines twice
-        widest, ratio = 0, 1
+    while _rings(job) > (RING_BYTES if job.top == 1 else RINGS_BYTES):      # the box whose rings fit
+        widest, ratio = 0, 1 if job.panel > 2 * lanes else 0
         for k in range(1, job.top):
-            if job.level[k].extent > ratio * job.level[k].axis.n_taps and job.level[k].extent > 1:
+            if job.level[k].extent > max(<double>band, ratio * job.level[k].axis.n_taps):
                 widest, ratio = k, <double>job.level[k].extent / job.level[k].axis.n_taps
         if job.panel > PANEL * lanes or (widest == 0 and job.panel > 2 * lanes):
             job.panel = _halved(job.col.n_out, job.panel, 2 * lanes)
         elif widest:
-            job.level[widest].extent = _halved(job.level[widest].axis.n_out, job.level[widest].extent, 1)
+            job.level[widest].extent = _halved(job.level[widest].axis.n_out, job.level[widest].extent, band)
         else:
             break
     for k in range(1, job.top):
@@ -366,7 +367,8 @@ cdef Py_ssize_t _equal(Py_ssize_t n, Py_ssize_t most, Py_ssize_t unit) noexcept:
 
 
 cdef Py_ssize_t _halved(Py_ssize_t n, Py_ssize_t size, Py_ssize_t unit) noexcept:
-    return min(size - unit, _equal(n, (size + 1) // 2, unit))
+    """About half the size, in whole units; size > unit."""
+    return max(unit, min((size - 1) // unit * unit, _equal(n, (size + 1) // 2, unit)))
 
 
 cdef Py_ssize_t _rings(Job* job) noexcept:
