@@ -26,6 +26,10 @@ LAYERS = {
         "_operands",
         "_fft",
         "_whole",
+        "_limbs",
+        "_cut",
+        "_mix",
+        "_exact",
     ],
     "planning": [
         "_check",
@@ -63,6 +67,7 @@ LAYERS = {
 }
 # These load no compiled module until a result is computed.
 PURE = [
+    "_limbs",
     "_cost",
     "_check",
     "_problem",

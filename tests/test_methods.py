@@ -205,4 +205,5 @@ def test_the_choice():
     assert chosen((1000, 1000), (61, 61)) == "overlap_save"
     assert chosen((64, 64, 64), (3, 3, 3)) == "direct"
     assert chosen((64, 64, 64), (16, 16, 16)) in TRANSFORMS
-    assert chosen((10**6,), (1000,), "i8") == "direct"
+    assert chosen((10**6,), (1000,), "i8") == "exact"
+    assert chosen((10**6,), (1000,), "O") == "direct"

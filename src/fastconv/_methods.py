@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from fastconv import _check, _cost, _kernel_values
+from fastconv import _check, _cost, _kernel_values, _limbs
 from fastconv._cost import Blocks
 from fastconv._problem import ZERO, Array, Kept, Problem, Run
 
@@ -104,6 +104,16 @@ def whole(problem: Problem) -> Blocks:
     return _cost.whole_sizes(problem.dtype, tuple(least))
 
 
+def limbs(problem: Problem) -> Blocks:
+    """The block of "exact", for one line or plane of any values."""
+    sides = []
+    for k in _long_axes(problem):
+        zero = problem.boundary[k] == ZERO
+        extent = _cost.extent(problem.n[k], problem.m[k], problem.n_out[k], problem.lo[k], zero)
+        sides.append(_limbs.Side(problem.n_out[k], problem.m[k], extent[-1]))
+    return _limbs.blocks(8 * problem.dtype.itemsize, tuple(sides))
+
+
 def _seconds(blocks: Callable[[Problem], Blocks], problem: Problem) -> float:
     """Of all lines or planes that are transformed, in such blocks."""
     if math.prod(problem.m) < FEW_TAPS:
@@ -138,6 +148,13 @@ METHODS = (
         blocks=tiles,
     ),
     Method("fft", _can_transform, partial(_seconds, whole), _later("_transforms", "whole"), blocks=whole),
+    Method(
+        "exact",
+        lambda p: p.dtype.kind in "iu" and len(_long_axes(p)) <= MOST_AXES,
+        partial(_seconds, limbs),
+        _later("_transforms", "exact"),
+        blocks=limbs,
+    ),
     Method("direct", lambda p: p.dtype.kind == "O", lambda _: math.inf, _later("_sums", "objects")),
 )
 NAMES = ("auto", *dict.fromkeys(method.name for method in METHODS))

@@ -1,4 +1,4 @@
-"""The methods "overlap_save" and "fft": the FFT driver with what a transform alone would get wrong.
+"""The methods "overlap_save", "fft" and "exact": the drivers with what a transform alone would get wrong.
 
 One value that is not finite spoils a whole block: the driver tells, and here the outputs whose windows hold
 such values are worked out apart. Rounding may make a small sum of non-negative terms negative: it becomes 0.
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _fft, _sums, _whole
+from fastconv import _exact, _fft, _sums, _whole
 from fastconv._problem import Array, Kept, Problem, Tick
 
 Driver = Callable[..., bool]
@@ -31,6 +31,13 @@ def whole(
 ) -> None:
     """In one block for each batch element; directly where that cannot be right."""
     _run(_whole.whole, problem, x, w, y, cval, workers, tick, kept)
+
+
+def exact(
+    problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick, kept: Kept
+) -> None:
+    """Integers, in limbs that are rounded right."""
+    _exact.correlate(x, w, y, len(problem.batch), problem.lo, problem.boundary, cval, workers, tick, kept)
 
 
 def _run(

@@ -42,7 +42,7 @@ cdef class Plan:
         self.tree.leaf = LEAF_BYTES // (2 * dtype.itemsize)
         radices = _radices(m // end)
         self.tree.last = len(radices) - 1
-        self.tables = _twiddles(radices, dtype)
+        self.tables = twiddles(radices, dtype)
         for i, table in enumerate(self.tables):
             self.tree.w[i] = <const char*>cnp.PyArray_DATA(table)
         self.tree.modulus = self.tree.w[len(radices)]
@@ -68,7 +68,7 @@ cdef list _radices(Py_ssize_t nodes):
     return radices + [4] * ((nodes.bit_length() - 1) // 2)
 
 
-cdef list _twiddles(list radices, dtype):
+def twiddles(list radices, dtype):
     """By pass, the powers 1 to R - 1 of every node's w; then the moduli of the last nodes."""
     angles = np.array([0.25], np.longdouble)            # in turns; the root is modulo t^m - i
     tables = []

@@ -18,7 +18,9 @@
    multiply  down[4] of `nodes` nodes of four vectors, each result times its node of h, and up[4].
    spectrum  h for multiply: of each vector x and its w, where the node is modulo t^lanes - w: w x, x, real before imaginary
            (w re | re | w im | im).
-   scale   x = h[q] x for node q, of n elements. */
+   scale   x = h[q] x for node q, of n elements.
+   mix     of each of `nodes` vectors, an even number: y = sum over terms of x times its node of h, h from spectrum; the
+           imaginary parts of all x begin to_im elements after their real parts. */
 #ifndef FASTCONV_KERNEL_TABLE_H
 #define FASTCONV_KERNEL_TABLE_H
 #include <stddef.h>
@@ -38,12 +40,15 @@ typedef void (*fc_fft_pass)(const void *re, const void *im, ptrdiff_t ld, void *
 typedef void (*fc_fft_product)(void *re, void *im, const void *h, ptrdiff_t nodes, const void *w);
 typedef void (*fc_fft_spectrum)(const void *re, const void *im, void *h, ptrdiff_t nodes, const void *w);
 typedef void (*fc_fft_scale)(void *re, void *im, const void *h, ptrdiff_t n, ptrdiff_t nodes);
+typedef void (*fc_fft_mix)(void *re, void *im, const void *const *x, ptrdiff_t to_im, const void *const *h,
+                           ptrdiff_t terms, ptrdiff_t nodes);
 
 typedef struct {
     fc_fft_pass down[6], up[6];
     fc_fft_product multiply;
     fc_fft_spectrum spectrum;
     fc_fft_scale scale;
+    fc_fft_mix mix;
 } fc_fft;
 
 typedef struct {

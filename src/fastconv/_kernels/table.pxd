@@ -21,12 +21,15 @@ cdef extern from "table.h" nogil:
     ctypedef void (*fc_fft_product)(void* re, void* im, const void* h, Py_ssize_t nodes, const void* w) noexcept nogil
     ctypedef void (*fc_fft_spectrum)(const void* re, const void* im, void* h, Py_ssize_t nodes, const void* w) noexcept nogil
     ctypedef void (*fc_fft_scale)(void* re, void* im, const void* h, Py_ssize_t n, Py_ssize_t nodes) noexcept nogil
+    ctypedef void (*fc_fft_mix)(void* re, void* im, const void* const* x, Py_ssize_t to_im, const void* const* h,
+                                Py_ssize_t terms, Py_ssize_t nodes) noexcept nogil
     ctypedef struct fc_fft:
         fc_fft_pass[6] down
         fc_fft_pass[6] up
         fc_fft_product multiply
         fc_fft_spectrum spectrum
         fc_fft_scale scale
+        fc_fft_mix mix
     ctypedef struct fc_kernels:
         int lanes
         int few_taps
