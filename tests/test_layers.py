@@ -55,6 +55,7 @@ LAYERS = {
         "signal._upfirdn",
         "signal",
         "ndimage._arguments",
+        "ndimage._numbers",
         "ndimage._passes",
         "ndimage._correlation",
         "ndimage._separable",

@@ -210,7 +210,7 @@ def test_any_chain(data, dtype):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     x = pixels(rng, shape, dtype)
     mode, sigma, size = drawn("mode"), drawn("sigma"), drawn("size")
-    keywords = {"mode": mode, "cval": 1.5, "axes": tuple(along)}
+    keywords = {"mode": mode, "cval": data.draw(st.sampled_from([0, 1.5])), "axes": tuple(along)}
     order, radius = drawn("order"), drawn("radius")
     with np.errstate(all="ignore"):
         want = scipy_ndimage.gaussian_filter(x, sigma, order, truncate=3.3, radius=radius, **keywords)
@@ -281,6 +281,20 @@ def test_nan_and_infinity_are_local():
             np.testing.assert_allclose(y[np.isfinite(y)], 1, rtol=1e-13)
     drift = np.array([1e17, 1, 1, 1, 1, 1])
     assert ndimage.uniform_filter1d(drift, 3)[2:].tolist() == [1, 1, 1, 1]
+
+
+@with_scipy
+@pytest.mark.parametrize("dtype", "fdD")
+@pytest.mark.parametrize("mode", MODES)
+def test_nan_and_infinity_in_chains(rng, mode, dtype):
+    x = ref.numbers(rng, (60, 90), dtype)
+    x[2, 3], x[40, 80], x[59, 0], x[41, 81] = np.nan, np.inf, -np.inf, -np.inf
+    for name in ("gaussian_filter", "sobel", "prewitt"):
+        with np.errstate(invalid="ignore"):
+            want = getattr(scipy_ndimage, name)(x, **SEPARABLE.get(name, {}), mode=mode)
+            y = getattr(ndimage, name)(x, **SEPARABLE.get(name, {}), mode=mode)
+        for ours, theirs in ((y.real, want.real), (y.imag, want.imag)):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 @with_scipy

@@ -4,7 +4,8 @@ Changing ``from scipy import ndimage`` to ``from fastconv import ndimage`` is en
 `scharr`, `sep_filter` and `unsharp_mask` are beside them for those who know them from OpenCV or scikit-image.
 
     _arguments      what the functions have in common: checks, in SciPy's words
-    _passes         the calls downwards: the dtype of the arithmetic, and of what is stored
+    _numbers        the dtype of the arithmetic; rounding into the output's
+    _passes         the calls downwards
     _correlation    correlate, convolve, correlate1d, convolve1d
     _separable      uniform_filter, uniform_filter1d, sep_filter
     _generic        generic_laplace, generic_gradient_magnitude

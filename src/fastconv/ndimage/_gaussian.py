@@ -15,7 +15,8 @@ from fastconv._problem import Array
 from fastconv.ndimage import _arguments
 from fastconv.ndimage._arguments import Axes, Modes, Options, Output
 from fastconv.ndimage._generic import generic_gradient_magnitude, generic_laplace, of_parts
-from fastconv.ndimage._passes import Kernel, passes, store
+from fastconv.ndimage._numbers import store
+from fastconv.ndimage._passes import Kernel, passes
 
 _Sigma = float | Sequence[float]
 _Radius = SupportsIndex | None | Sequence[SupportsIndex | None]

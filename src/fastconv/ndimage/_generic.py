@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from fastconv._problem import Array
 from fastconv.ndimage import _arguments
 from fastconv.ndimage._arguments import Axes, Modes, Output, Settings
-from fastconv.ndimage._passes import rounds_later, store, wide_output
+from fastconv.ndimage._numbers import rounds_later, store, wide_dtype
 
 Derivative = Callable[..., Any]
 
@@ -147,5 +147,6 @@ def of_parts(
     y = _arguments.output(output, x)
     if not rounds_later(y, settings):
         return generic(x, derivative, y, mode, cval, axes=axes)
-    store(generic(x, derivative, wide_output(x, settings), mode, cval, axes=axes), y, settings)
+    wide = generic(x, derivative, wide_dtype(x, settings), mode, cval, axes=axes)
+    store(wide, y, settings)
     return y

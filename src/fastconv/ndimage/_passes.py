@@ -3,8 +3,9 @@
     y[i] = sum over t of w[t] x~[i + t - m // 2 - origin]          for m weights along an axis
 
 with x~ the input continued by the boundary. `correlation` is one such sum along one axis or several, `passes`
-a chain of sums along one axis each. Both choose the dtype of the arithmetic and store its results as the
-output's dtype; how the sums are computed is the matter of `fastconv.correlate`. Arguments have been checked.
+a chain of sums along one axis each. Where dtypes differ they work in slabs that stay in the cache: what one
+needs of the input is cast and continued here. How sums are computed is the matter of `fastconv.correlate` and
+of the driver for separable kernels. Arguments have been checked.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _blocks
+from fastconv import _blocks, _separable
+from fastconv._direct import DTYPES
 from fastconv._entry import correlate
 from fastconv._problem import BOUNDARIES, Array, Window
+from fastconv._threads import resolve_workers
 from fastconv.ndimage._arguments import Settings
+from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
 SLAB_BYTES = 1 << 20
-EXACT = 2.0**53  # whole numbers up to here are float64
+LONG = 64  # more taps along an axis may be faster by a transform
 
 
 class Kernel(NamedTuple):
@@ -34,35 +38,73 @@ class Kernel(NamedTuple):
 
 
 def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> None:
-    """y = x correlated with every kernel in turn.
+    """y = x correlated with every kernel in turn, each along an axis of its own.
 
-    As in SciPy, the results of each have y's dtype; but those that are to be rounded or to saturate, do so
-    once.
+    As in SciPy, the results of each have y's dtype; but what is to be rounded or to saturate does so once.
     """
-    if not kernels:
+    if x.dtype.kind == "c" and all(kernel.weights.dtype.kind != "c" for kernel in kernels):
+        x = x.copy() if np.may_share_memory(x, y) else x
+        passes(x.real, kernels, cval.real, y.real, settings)
+        passes(x.imag, kernels, cval.imag, y.imag, settings)
+    elif not kernels:
         store(x.copy(), y, settings)
-        return
-    if rounds_later(y, settings):
-        wide = wide_output(x, settings)
+    elif x.size and (dtype := _at_once(x, kernels, cval, y, settings)):
+        _fused(x, sorted(kernels, key=lambda kernel: kernel.axis), y, dtype, settings)
+    elif rounds_later(y, settings):
+        wide = np.empty(y.shape, wide_dtype(x, settings))
         passes(x, kernels, cval, wide, settings)
         store(wide, y, settings, sum(kernel.weights.size for kernel in kernels))
-        return
-    spare = np.empty_like(y) if len(kernels) > 1 else y
-    for left, kernel in zip(range(len(kernels), 0, -1), kernels):
-        target = y if left % 2 else spare
-        w, axis, boundary, origin, divisor = kernel
-        correlation(x, w, [axis], [origin], boundary, cval, target, settings, divisor=divisor)
-        x = target
+    else:
+        spare = np.empty_like(y) if len(kernels) > 1 else y
+        for left, kernel in zip(range(len(kernels), 0, -1), kernels):
+            target = y if left % 2 else spare
+            w, axis, boundary, origin, divisor = kernel
+            correlation(x, w, [axis], [origin], boundary, cval, target, settings, divisor=divisor)
+            x = target
 
 
-def rounds_later(y: Array, settings: Settings) -> bool:
-    """Whether what is stored in y must be a final result: it is rounded or saturates."""
-    return y.dtype.kind in "biu" and not (settings.rounding == "truncate" and settings.overflow == "wrap")
+def _at_once(
+    x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings
+) -> np.dtype[Any] | None:
+    """The dtype in which the driver for separable kernels gives what passes one after the other would.
+
+    Not where truncated results come between them; nor where `cval` stands beside results of the first.
+    """
+    sizes = [kernel.weights.size for kernel in kernels]
+    beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
+    if len(sizes) < 2 or min(sizes) == 1 or max(sizes) > LONG or beside or y.dtype.kind == "b":
+        return None
+    if rounds_later(y, settings):
+        return wide_dtype(x, settings)
+    found = [arithmetic(x, kernel.weights, y, 0, kernel.divisor, settings) for kernel in kernels]
+    whole = all(is_whole for _, is_whole in found) and all(kernel.divisor == 1 for kernel in kernels)
+    dtype = found[0][0]
+    if (y.dtype.kind in "iu" and not whole) or any(other != dtype for other, _ in found):
+        return None
+    return dtype if dtype in DTYPES else None
 
 
-def wide_output(x: Array, settings: Settings) -> Array:
-    """An array of real numbers for what will be rounded later."""
-    return np.empty(x.shape, np.result_type(x.dtype, _float(_narrow(x), settings)))
+def _fused(x: Array, kernels: Sequence[Kernel], y: Array, dtype: np.dtype[Any], settings: Settings) -> None:
+    """The passes along ascending axes in the driver for separable kernels: no array is between them."""
+    w = [(k.weights if dtype.kind == "i" else k.weights / k.divisor).astype(dtype) for k in kernels]
+    m, axes = [taps.size for taps in w], [kernel.axis for kernel in kernels]
+    start = [size - 1 - size // 2 - kernel.origin for size, kernel in zip(m, kernels)]
+    order = [*(k for k in range(x.ndim) if k not in axes), *axes]
+    n_batch = x.ndim - len(axes)
+    factors = np.concatenate(w).reshape((1,) * n_batch + (-1,))
+    codes = tuple(BOUNDARIES[kernel.boundary] for kernel in kernels)
+    workers = 0 if settings.workers is None else resolve_workers(settings.workers)
+    if np.may_share_memory(x, y) or not x.flags.aligned:
+        x = x.copy()
+    at_once = x.dtype == dtype == y.dtype and y.flags.aligned
+    parts = iter([(x, start, y)]) if at_once else _slabs(x, m, axes, start, codes, y, dtype)
+    for xs, first, ys in parts:
+        part = ys if at_once else np.empty(ys.shape, dtype)
+        lo = tuple(size - 1 - begin for size, begin in zip(m, first))
+        source, target = xs.transpose(order), part.transpose(order)
+        _separable.correlate(source, factors, tuple(m), target, n_batch, lo, codes, 0, workers)
+        if part is not ys:
+            store(part, ys, settings, sum(m))
 
 
 def correlation(
@@ -98,7 +140,7 @@ def correlation(
         return
 
     skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
-    dtype, whole = _arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
+    dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
     w = (w if whole else w / divisor).astype(dtype)
     if dtype.kind == "i" and boundary == "constant":
         cval = np.int64(cval).astype(dtype)
@@ -106,7 +148,8 @@ def correlation(
     if np.may_share_memory(x, y) and (skip_zeros or not at_once):
         x = x.copy()
     start = [m - 1 - m // 2 - origin for m, origin in zip(w.shape, origins)]
-    parts = iter([(x, start, y)]) if at_once else _slabs(x, w, axes, start, boundary, cval, y, dtype)
+    codes = [BOUNDARIES[boundary]] * len(axes)
+    parts = iter([(x, start, y)]) if at_once else _slabs(x, w.shape, axes, start, codes, y, dtype, cval)
     for xs, first, ys in parts:
         part = ys if ys.dtype == dtype else np.empty(ys.shape, dtype)
         options = {"axes": tuple(axes), "boundary": boundary, "cval": cval}
@@ -124,18 +167,18 @@ def correlation(
 
 def _slabs(
     x: Array,
-    w: Array,
+    m: Sequence[int],
     axes: Sequence[int],
     start: list[int],
-    boundary: str,
-    cval: Any,
+    codes: Sequence[int],
     y: Array,
     dtype: np.dtype[Any],
+    cval: Any = 0,
 ) -> Iterator[tuple[Array, list[int], Array]]:
     """Parts of y, across its widest axis, that stay in the cache; with each the x it needs and its start."""
     axis = max(range(y.ndim), key=lambda k: abs(y.strides[k]) * (y.shape[k] > 1))
     i = axes.index(axis) if axis in axes else -1
-    halo = w.shape[i] - 1 if i >= 0 else 0
+    halo = m[i] - 1 if i >= 0 else 0
     n = y.shape[axis]
     step = max(4 * halo, SLAB_BYTES * n // (dtype.itemsize * y.size), 1)
     begin = [*start[:i], halo, *start[i + 1 :]] if i >= 0 else start
@@ -146,44 +189,10 @@ def _slabs(
         if low >= 0 and high <= n:
             part = x[(*every, slice(low, high))].astype(dtype, copy=False)
         else:
-            rows = _blocks.sources(np.arange(low, high), n, BOUNDARIES[boundary])
+            rows = _blocks.sources(np.arange(low, high), n, codes[i])
             part = x.take(rows, axis).astype(dtype, copy=False)
             part[(*every, rows < 0)] = cval
         yield part, begin, y[(*every, slice(first, last))]
-
-
-def _arithmetic(
-    x: Array, w: Array, y: Array, outside: Any, divisor: int, settings: Settings
-) -> tuple[np.dtype[Any], bool]:
-    """The dtype of the sums, and whether these are whole numbers, which are divided later.
-
-    SciPy sums in double. Where input and output are no wider than float32, float32 serves; integers where all
-    numbers are whole: those of the output if its sums may wrap around, else the narrowest that hold all sums.
-    """
-    to_integers = y.dtype.kind in "biu"
-    if x.dtype.kind in "biu" and to_integers and np.all(np.rint(w) == w) and np.rint(outside) == outside:
-        total = float(np.abs(w.astype(np.float64)).sum())
-        if total < EXACT and abs(outside) < EXACT:
-            if settings.overflow == "wrap" and divisor == 1 and y.dtype.kind != "b":
-                return np.dtype(f"i{max(2, y.itemsize)}"), True
-            info = np.iinfo(x.dtype if x.dtype.kind != "b" else np.uint8)
-            bound = total * max(-float(info.min), float(info.max), abs(outside))
-            dtypes = [dtype for dtype, bits in (("i2", 15), ("i4", 31), ("i8", 63)) if bound < 2.0**bits]
-            return np.dtype(dtypes[0] if dtypes else np.float64), True
-    narrow = _narrow(x)
-    narrow = narrow and (settings.rounding == "nearest" if to_integers else y.real.dtype.char in "ef")
-    real = _float(narrow, settings, np.longdouble if y.dtype.char in "gG" else np.float64)
-    return np.result_type(x.dtype, real, w.dtype if w.dtype.kind == "c" else real), False
-
-
-def _narrow(x: Array) -> bool:
-    """Whether float32 holds all of x's values."""
-    return bool(np.result_type(x.real.dtype, np.float32) == np.float32)
-
-
-def _float(narrow: bool, settings: Settings, wide: type = np.float64) -> np.dtype[Any]:
-    """The dtype of real arithmetic."""
-    return np.dtype(settings.accumulate or (np.float32 if narrow else wide))
 
 
 def _leave_out_zeros(
@@ -207,40 +216,3 @@ def _leave_out_zeros(
         with np.errstate(invalid="ignore", over="ignore"):
             sums += terms * w[tuple(tap)]
     y[places] = sums
-
-
-def store(values: Array, y: Array, settings: Settings, terms: int = 0) -> None:
-    """y = values, which may change; if y has integers, rounded and brought into range as the settings say.
-
-    Sums of rounded `terms` that are whole numbers but for their rounding error are not cut to the next one.
-    (SciPy does that at times: a flat area of 200 may become 199.)
-    """
-    integers = y.dtype.kind in "biu"
-    if integers and values.dtype.kind == "f":
-        if settings.rounding == "nearest":
-            np.rint(values, out=values)
-        elif terms and y.itemsize <= 4:
-            values *= 1 + (16 + terms / 8) * np.finfo(values.dtype).eps
-    if y.dtype.kind in "iu" and settings.overflow == "saturate":
-        np.clip(values, *_limits(y.dtype, values.dtype), out=values)
-    with np.errstate(invalid="ignore", over="ignore"):
-        np.copyto(y, _wrapped(values, y.dtype) if integers else values, casting="unsafe")
-
-
-def _limits(to: np.dtype[Any], dtype: np.dtype[Any]) -> tuple[Any, Any]:
-    """The least and the greatest value of `dtype` that the integers `to` can hold."""
-    low, high = int(np.iinfo(to).min), int(np.iinfo(to).max)
-    if dtype.kind == "f":
-        top = dtype.type(high)
-        return dtype.type(low), np.nextafter(top, dtype.type(0)) if int(top) > high else top
-    info = np.iinfo(dtype)
-    return max(low, int(info.min)), min(high, int(info.max))
-
-
-def _wrapped(values: Array, to: np.dtype[Any]) -> Array:
-    """Integers with the low bits of the truncated values: casts from floats are not sure to wrap around."""
-    if values.dtype.kind != "f":
-        return values
-    if to.char in "QL" and to.itemsize == 8:
-        return np.where(values < 0, values.astype(np.int64).view(np.uint64), values.astype(np.uint64))
-    return values.astype(np.int32 if to.itemsize <= 2 else np.int64)
