@@ -197,6 +197,15 @@ def test_other_dtypes_are_cast_in_blocks(rng):
     )
 
 
+def test_a_kernel_for_each_row_of_another_dtype(rng):
+    a = np.asfortranarray(rng.integers(-9, 9, (3, 5, 100, 101)).astype("i2"))
+    each = np.stack([kernel(rng, (5, 4), "d") for _ in range(15)]).reshape(3, 5, 5, 4)
+    for x, v in ((a, each), (np.ascontiguousarray(a), each), (a[:1], each), (a, each[:, :1])):
+        y = fc.correlate(x, v, "same", axes=(2, 3), method="separable")
+        want = fc.correlate(x.astype("d"), v, "same", axes=(2, 3), method="separable")
+        np.testing.assert_allclose(y, want, rtol=0, atol=1e-12)
+
+
 def test_working_memory_is_bounded(rng):
     a, out = np.ones((1500, 1500), "f"), np.empty((1500, 1500), "f")
     v = np.ones((101, 101), "f")

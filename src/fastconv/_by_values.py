@@ -22,7 +22,8 @@ def separable(
 
     Where terms cancel, rounding may make a small sum of non-negative products negative: it becomes 0.
     """
-    look_separable(problem, w, kept)
+    if "factors" not in kept:
+        look_separable(problem, w, kept)
     factors = np.conjugate(kept["factors"]) if problem.conjugate_w else kept["factors"]
     n_batch = len(problem.batch)
 
@@ -55,19 +56,21 @@ def _drive(
     """
     dtype, lo, boundary = problem.dtype, problem.lo, problem.boundary
     taps = np.ascontiguousarray(taps)
-    carrier = np.dtype(f"i{dtype.itemsize}") if dtype.kind in "iu" else dtype  # signed: it has the same bits
-    outside = np.asarray(cval, dtype).view(carrier)[()]
+    if dtype.char in _blocks.SAME_BITS:
+        dtype = _blocks.SAME_BITS[dtype.char]
+        cval = np.asarray(cval, problem.dtype).view(dtype)[()]
+        taps, y = taps.view(dtype), y.view(dtype)
+        x = x.view(dtype) if x.dtype == problem.dtype else x
+    batch = problem.batch
     if x.dtype == dtype and x.flags.aligned and y.flags.aligned:
-        x = np.broadcast_to(x, (*problem.batch, *problem.n))
-        x, y = x.view(carrier), y.view(carrier)
-        return run(x, taps.view(carrier), y, lo, boundary, outside, workers, tick) or []
+        x = x if x.shape[: len(batch)] == batch else np.broadcast_to(x, (*batch, *problem.n))
+        return run(x, taps, y, lo, boundary, cval, workers, tick) or []
     boxes = []
-    n_batch = len(problem.batch)
     for done, box, part, part_lo, codes in _blocks.blocks(x, y, dtype, problem.m, lo, boundary, cval):
-        part = np.broadcast_to(part, y[box].shape[:n_batch] + part.shape[n_batch:]).view(carrier)
-        own = taps[_blocks.rows(taps, box[:n_batch])].view(carrier)
         block = np.empty_like(y[box])
-        if run(part, own, block.view(carrier), part_lo, codes, outside, workers, None):
+        part = np.broadcast_to(part, block.shape[: len(batch)] + part.shape[len(batch) :])
+        own = np.ascontiguousarray(taps[_blocks.rows(taps, box[: len(batch)])])
+        if run(part, own, block, part_lo, codes, cval, workers, None):
             boxes.append(box)
         y[box] = block
         if tick is not None:
@@ -96,7 +99,8 @@ def sparse(
     if not np.isfinite(cval):
         _sums.direct(problem, x, w, y, cval, workers, tick, {})
         return
-    look_sparse(problem, w, kept)
+    if "taps" not in kept:
+        look_sparse(problem, w, kept)
     where, values = kept["taps"]
     n_batch = len(problem.batch)
 

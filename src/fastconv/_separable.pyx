@@ -315,7 +315,9 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
     axes = [col, *[i for i in reversed(convolved) if i != col]]
     rest = [i for i in range(nd) if i not in axes]
     spoiled = []
-    for unit in np.flatnonzero(flags):
+    for unit in range(flags.shape[0]):
+        if job.spoiled[unit] == 0:
+            continue
         place = [slice(None)] * nd
         for i, k in zip(rest, np.unravel_index(unit // job.n_units, [y.shape[i] for i in rest])):
             place[i] = slice(k, k + 1)
