@@ -30,6 +30,7 @@ LAYERS = {
         "_cut",
         "_mix",
         "_exact",
+        "_bank",
     ],
     "planning": [
         "_check",

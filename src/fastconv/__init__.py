@@ -17,7 +17,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _blocks                             and dtypes and layouts
     _direct _separable _sparse          compiled: axes, tiles and edges of sums
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
-    _exact _limbs _cut _mix             integers by transforms, and why exact; several convolutions at once
+    _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
     _cost                               block sizes and estimates of time and memory
     _polyphase                          compiled: resampling, for signal
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
