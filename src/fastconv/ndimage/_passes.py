@@ -25,6 +25,7 @@ from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtyp
 
 SLAB_BYTES = 1 << 20
 LONG = 64  # more taps along an axis may be faster by a transform
+VOLUME_BYTES = 48  # more taps along three axes or more have the driver filter much of its boxes twice
 
 
 class Kernel(NamedTuple):
@@ -68,20 +69,29 @@ def _at_once(
 ) -> np.dtype[Any] | None:
     """The dtype in which the driver for separable kernels gives what passes one after the other would.
 
-    Not where truncated results come between them; nor where `cval` stands beside results of the first.
+    None where truncated results come between them, where `cval` stands beside results of the first, and where
+    the driver would be slower.
     """
     sizes = [kernel.weights.size for kernel in kernels]
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
-    if len(sizes) < 2 or min(sizes) == 1 or max(sizes) > LONG or beside or y.dtype.kind == "b":
+    if len(sizes) < 2 or min(sizes) == 1 or beside or y.dtype.kind == "b":
         return None
-    if rounds_later(y, settings):
-        return wide_dtype(x, settings)
-    found = [arithmetic(x, kernel.weights, y, 0, kernel.divisor, settings) for kernel in kernels]
-    whole = all(is_whole for _, is_whole in found) and all(kernel.divisor == 1 for kernel in kernels)
-    dtype = found[0][0]
-    if (y.dtype.kind in "iu" and not whole) or any(other != dtype for other, _ in found):
+    dtype = wide_dtype(x, settings) if rounds_later(y, settings) else _common_dtype(x, kernels, y, settings)
+    if dtype is None or dtype not in DTYPES:
         return None
-    return dtype if dtype in DTYPES else None
+    return dtype if max(sizes) <= (LONG if len(sizes) == 2 else VOLUME_BYTES // dtype.itemsize) else None
+
+
+def _common_dtype(x: Array, kernels: Sequence[Kernel], y: Array, settings: Settings) -> np.dtype[Any] | None:
+    """The dtype of the sums of all passes; None if they have several, or y truncates those between."""
+    common = None
+    for kernel in kernels:
+        dtype, whole = arithmetic(x, kernel.weights, y, 0, kernel.divisor, settings)
+        truncated = y.dtype.kind in "iu" and not (whole and kernel.divisor == 1)
+        if truncated or common not in (None, dtype):
+            return None
+        common = dtype
+    return common
 
 
 def _fused(x: Array, kernels: Sequence[Kernel], y: Array, dtype: np.dtype[Any], settings: Settings) -> None:
