@@ -25,6 +25,7 @@ from fastconv import _cost, _direct, _fft, _kernels, _whole
 
 ROUNDS = 12
 TAPS = 33
+DRIVER = 5e-6  # seconds before the first block, below the public functions
 Call = Callable[[], object]
 
 
@@ -44,14 +45,14 @@ def direct(dtype: str, n_taps: int, n: int = 20000) -> Call:
     return partial(_direct.correlate, x, w, np.empty(n, dtype), 0, (0,), (0,), 0, 1)
 
 
-def products() -> tuple[dict[str, float], float]:
-    """Products a second by dtype; seconds of a byte of outputs."""
+def products() -> tuple[dict[str, float], dict[str, float]]:
+    """Products a second, and seconds of an output, by dtype."""
     dtypes = ("f4", "f8", "c8", "c16", "f16", "i2", "i4", "i8")
     found = best({(dtype, n): direct(dtype, n) for dtype, n in product(dtypes, (32, 96))})
     rates = {dtype: 64 * 20000 / (found[dtype, 96] - found[dtype, 32]) for dtype in dtypes}
-    rates["c32"] = rates["f16"] / 4
-    rest = found["f4", 32] - 32 * 20000 / rates["f4"]
-    return {dtype: float(f"{rate:.2g}") for dtype, rate in rates.items()}, max(0.0, rest) / 80000
+    rest = {dtype: max(0.0, found[dtype, 32] / 20000 - 32 / rates[dtype]) for dtype in dtypes}
+    rates["c32"], rest["c32"] = rates["f16"] / 4, 2 * rest["f16"]
+    return tuple({d: float(f"{x:.2g}") for d, x in found.items()} for found in (rates, rest))
 
 
 def blocks(char: str) -> list[int]:
@@ -70,16 +71,20 @@ def lines(char: str, m: int) -> tuple[Call, float]:
     return partial(_fft.overlap_save, x, w, y, 0, (0,), (0,), 0, 1, size=(m,)), count + 0.5
 
 
-def numbers(char: str) -> tuple[float, ...]:
-    """The constants of a dtype's blocks, by least squares of the relative errors."""
-    cases = {m: lines(char, m) for m in blocks(char)}
-    found = best({m: call for m, (call, _) in cases.items()})
-    terms = np.array([_cost._terms(np.dtype(char), (m,)) for m in cases])
-    seconds = np.array([(found[m] - 5e-6) / (m * count) for m, (_, count) in cases.items()])
-    fitted, _ = nnls(terms / seconds[:, np.newaxis], np.ones(len(seconds)))
-    error = np.abs(terms @ fitted / seconds - 1)
-    print(f"# {char}: blocks within {error.max():.0%}, {np.sqrt(np.mean(error**2)):.0%} in the mean")
-    return tuple(float(f"{t:.2g}") for t in fitted)
+def numbers() -> dict[str, tuple[float, ...]]:
+    """The constants of each dtype's blocks, by least squares of the relative errors."""
+    cases = {(char, m): lines(char, m) for char in "fdFD" for m in blocks(char)}
+    found = best({case: call for case, (call, _) in cases.items()})
+    constants = {}
+    for char in "fdFD":
+        sizes = blocks(char)
+        terms = np.array([_cost._terms(np.dtype(char), (m,)) for m in sizes])
+        seconds = np.array([(found[char, m] - DRIVER) / (m * cases[char, m][1]) for m in sizes])
+        fitted, _ = nnls(terms / seconds[:, np.newaxis], np.ones(len(seconds)))
+        error = np.abs(terms @ fitted / seconds - 1)
+        print(f"# {char}: blocks within {error.max():.0%}, {np.sqrt(np.mean(error**2)):.0%} in the mean")
+        constants[char] = tuple(float(f"{t:.2g}") for t in fitted)
+    return constants
 
 
 def row(known: _cost.Rates) -> float:
@@ -95,15 +100,29 @@ def row(known: _cost.Rates) -> float:
 
 def whole(known: _cost.Rates) -> float:
     """One block for a signal and a kernel of its length, over a block of its size."""
+    calls: dict[Any, Call] = {}
+    for n, char in product((10**4, 10**5, 10**6), "fd"):
+        x, y = random(n, char), np.empty(2 * n - 1, char)
+        calls[n, char] = partial(_whole.whole, x, x, y, 0, (n - 1,), (0,), 0, 1)
     ratios = []
-    for m in (1 << 12, 1 << 15):
-        x, y = random(m, "f"), np.empty(2 * m - 1, "f")
-        call = partial(_whole.whole, x, x, y, 0, (m - 1,), (0,), 0, 1)
-        (size,) = _cost.whole_sizes(x.dtype, y.shape).sizes
-        terms = _cost._terms(x.dtype, (size,))
-        model = size * sum(t * factor for t, factor in zip(known.number["f"], terms))
-        ratios.append((best({0: call})[0] - 5e-6) / model)
-    return float(np.mean(ratios))
+    for (n, char), seconds in best(calls).items():
+        dtype = np.dtype(char)
+        size = math.prod(_cost.whole_sizes(dtype, (2 * n - 1,)).sizes)
+        terms = _cost._terms(dtype, (size,))
+        model = size * sum(t * factor for t, factor in zip(known.number[char], terms))
+        ratios.append((seconds - DRIVER) / model)
+    print("# whole blocks:", *(f"{ratio:.2g}" for ratio in ratios))
+    return float(np.exp(np.mean(np.log(ratios))))
+
+
+def far() -> float:
+    """Seconds of a byte of signals and results beyond the cache, over those of one that is in it."""
+    calls: dict[Any, Call] = {}
+    for n in (10**5, 10**6):
+        x, w, y = random(n, "f"), random(65, "f"), np.empty(n + 64, "f")
+        calls[n] = partial(_fft.overlap_save, x, w, y, 0, (64,), (0,), 0, 1, size=(1024,))
+    found = best(calls)
+    return max(0.0, found[10**6] - 10 * found[10**5]) / 8e6
 
 
 def call() -> float:
@@ -122,9 +141,9 @@ def new() -> float:
 
 
 def main() -> None:
-    rates, output = products()
-    known = _cost.rates()._replace(products=rates, output=output, number={c: numbers(c) for c in "fdFD"})
-    known = known._replace(row=row(known), whole=whole(known), new=new(), call=call())
+    rates, outputs = products()
+    known = _cost.rates()._replace(products=rates, outputs=outputs, number=numbers())
+    known = known._replace(row=row(known), whole=whole(known), far=far(), new=new(), call=call())
     rounded = {k: float(f"{v:.2g}") if isinstance(v, float) else v for k, v in known._asdict().items()}
     print(f"# {_kernels.isa}")
     pprint(rounded, sort_dicts=False, width=100)

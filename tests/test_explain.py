@@ -62,7 +62,7 @@ def test_blocks_and_memory():
     more = fastconv.explain(x.astype("f8"), x[:1000], method="overlap_save", workers=2)
     assert more.threads == 2
     assert more.memory > found.memory
-    image = fastconv.explain(ones(500, 500), ones(40, 40))
+    image = fastconv.explain(ones(500, 500), ones(40, 40), method="overlap_save")
     assert len(image.blocks) == 2
     assert all(size > 40 for size in image.blocks)
     assert fastconv.explain(x, x[:5]).blocks == ()

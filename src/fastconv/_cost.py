@@ -19,8 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 MOST_BYTES = 4 << 20  # of a block of many: with its copy and the kernel's transform at most 16 MB
+VOLUMES = 0.4  # rate of products of direct sums over three axes and more, to that of fewer
+TAPS = 0.6  # the kernel's transform, to a block's
 L1_BYTES = 32 << 10
 L2_BYTES = 512 << 10
+FAR_BYTES = 4 << 20  # of signal and result: more are not in the cache
 NEW_BYTES = 32 << 20  # more than this is returned to the system and comes fresh from it
 
 Dtype = np.dtype[Any]
@@ -32,6 +35,7 @@ class Blocks(NamedTuple):
     sizes: tuple[int, ...]  # complex numbers by axis
     seconds: float
     bytes: int  # working memory of a thread, the kernel's transform included
+    once: float = 0.0  # seconds of the kernel's transform, if that is not in `seconds`
 
 
 class Rates(NamedTuple):
@@ -39,10 +43,11 @@ class Rates(NamedTuple):
 
     vector_bytes: int
     products: dict[str, float]  # of direct sums, a second, by the kind and size of the dtype
-    output: float  # a byte of the outputs of a direct sum
+    outputs: dict[str, float]  # one of a direct sum, beside its products
     number: dict[str, tuple[float, ...]]  # of a block, by dtype; times _terms
     row: float  # one of a block of rows
     whole: float  # signal and kernel in one block: times the block alone
+    far: float  # a byte of signal and result from beyond the cache, to a transform in blocks
     new: float  # a byte of fresh memory
     call: float  # before the first block
 
@@ -69,26 +74,73 @@ _X86_V3 = Rates(
         "i4": 39e9,
         "i8": 20e9,
     },
-    output=0.08e-9,
-    number={
-        "f": (1.05e-9, 0.155e-9, 0.03e-9, 0.35e-9),
-        "d": (1.6e-9, 0.23e-9, 0.2e-9, 0.8e-9),
-        "F": (1.4e-9, 0.145e-9, 0.02e-9, 0.45e-9),
-        "D": (2.5e-9, 0.23e-9, 0.1e-9, 0.8e-9),
+    outputs={
+        "f4": 0.4e-9,
+        "f8": 0.6e-9,
+        "f16": 3e-9,
+        "c8": 2.4e-9,
+        "c16": 1.8e-9,
+        "c32": 6e-9,
+        "i2": 0.3e-9,
+        "i4": 0.4e-9,
+        "i8": 0.6e-9,
     },
-    row=60e-9,
+    number={
+        "f": (1.5e-9, 0.085e-9, 0.115e-9, 0.33e-9),
+        "d": (1.5e-9, 0.27e-9, 0.06e-9, 0.87e-9),
+        "F": (1.7e-9, 0.11e-9, 0.035e-9, 0.43e-9),
+        "D": (2.9e-9, 0.19e-9, 0.14e-9, 0.95e-9),
+    },
+    row=95e-9,
     whole=1.7,
+    far=0.04e-9,
     new=0.1e-9,
     call=45e-6,
 )
-# AVX-512 against AVX2, measured on one machine: direct sums 1.85, transforms 1.6 times as fast. NEON has half
-# of AVX2's lanes; what the compiler takes for granted is often SSE2 without FMA.
+_X86_V2 = Rates(
+    vector_bytes=16,
+    products={
+        "f4": 19e9,
+        "f8": 9.4e9,
+        "f16": 0.7e9,
+        "c8": 4.2e9,
+        "c16": 2.2e9,
+        "c32": 0.17e9,
+        "i2": 37e9,
+        "i4": 19e9,
+        "i8": 9.3e9,
+    },
+    outputs={
+        "f4": 0.4e-9,
+        "f8": 0.5e-9,
+        "f16": 2e-9,
+        "c8": 1e-9,
+        "c16": 0.9e-9,
+        "c32": 4e-9,
+        "i2": 0.4e-9,
+        "i4": 0.4e-9,
+        "i8": 0.7e-9,
+    },
+    number={
+        "f": (2.1e-9, 0.25e-9, 0.08e-9, 0.3e-9),
+        "d": (1.6e-9, 0.63e-9, 0.0, 0.81e-9),
+        "F": (2.4e-9, 0.26e-9, 0.02e-9, 0.35e-9),
+        "D": (2.4e-9, 0.62e-9, 0.0, 0.8e-9),
+    },
+    row=99e-9,
+    whole=1.7,
+    far=0.0,
+    new=0.1e-9,
+    call=45e-6,
+)
+# AVX-512 against AVX2, measured on one machine: direct sums 1.85, transforms 1.6 times as fast. NEON lies
+# between SSE4.2, whose lanes it has, and AVX2, with its FMA; what compilers take for granted is often SSE2.
 _RATES = {
     "x86_v3": _X86_V3,
     "x86_v4": _scaled(_X86_V3, 64, 1.85, 1.6),
-    "x86_v2": _scaled(_X86_V3, 16, 0.3, 0.35),
-    "neon": _scaled(_X86_V3, 16, 0.6, 0.6),
-    "baseline": _scaled(_X86_V3, 16, 0.3, 0.35),
+    "x86_v2": _X86_V2,
+    "neon": _scaled(_X86_V2, 16, 1.5, 1.4),
+    "baseline": _X86_V2,
 }
 
 
@@ -103,14 +155,16 @@ def rates() -> Rates:
 # ---- direct sums ----------------------------------------------------------------------------------------
 
 
-def direct_seconds(dtype: Dtype, n_outputs: int, n_taps: float) -> float:
-    """So many outputs of so many products each."""
+def direct_seconds(dtype: Dtype, n_outputs: int, n_taps: float, n_axes: int = 1) -> float:
+    """So many outputs of so many products each, over so many axes."""
     kind, size = dtype.kind, dtype.itemsize
     if kind in "bf" and size < 4:  # summed in float32
         kind, size = "f", 4
     elif kind in "ium":  # as signed integers, of two bytes at least
         kind, size = "i", max(size, 2)
-    return n_outputs * (n_taps / rates().products[f"{kind}{size}"] + size * rates().output)
+    known, name = rates(), f"{kind}{size}"
+    rate = known.products[name] * (VOLUMES if n_axes > 2 else 1)
+    return n_outputs * (n_taps / rate + known.outputs[name])
 
 
 # ---- blocks ---------------------------------------------------------------------------------------------
@@ -148,10 +202,12 @@ def _passes(nodes: int) -> float:
     return time + halvings + 0.4 * (halvings % 2)
 
 
-def start_seconds(blocks: Blocks) -> float:
-    """Before the first block."""
+def transform_seconds(blocks: Blocks, count: int, nbytes: int) -> float:
+    """So many times such blocks, for signals and results of `nbytes` in all, with all that a call takes."""
     known = rates()
-    return known.call + (known.new * blocks.bytes if blocks.bytes > NEW_BYTES else 0.0)
+    new = known.new * blocks.bytes if blocks.bytes > NEW_BYTES else 0.0
+    far = known.far * nbytes if nbytes > FAR_BYTES else 0.0
+    return known.call + new + far + blocks.once + count * blocks.seconds
 
 
 @lru_cache(maxsize=1024)
@@ -189,7 +245,7 @@ def tile_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) ->
         for axis in reversed(range(len(sizes))):
             least, sizes = min((seconds(tried), tried) for tried in _with(sizes, axis, sides[axis]))
     nbytes = (8 if len(sizes) == 1 else 6) * math.prod(sizes) * item
-    return Blocks(sizes, least, nbytes)
+    return Blocks(sizes, least, nbytes, TAPS * block_seconds(dtype, sizes, columns))
 
 
 def _with(sizes: tuple[int, ...], axis: int, choices: Iterable[int]) -> Iterable[tuple[int, ...]]:

@@ -74,7 +74,8 @@ def _later(module: str, function: str) -> Run:
 
 def _direct_seconds(problem: Problem) -> float:
     outputs = math.prod(problem.batch) * math.prod(problem.n_out)
-    return _cost.direct_seconds(problem.dtype, outputs, math.prod(problem.m))
+    n_axes = sum(m > 1 for m in problem.m)
+    return _cost.direct_seconds(problem.dtype, outputs, math.prod(problem.m), n_axes)
 
 
 def _can_transform(problem: Problem) -> bool:
@@ -119,9 +120,10 @@ def _seconds(blocks: Callable[[Problem], Blocks], problem: Problem) -> float:
     if math.prod(problem.m) < FEW_TAPS:
         return math.inf
     found = blocks(problem)
-    n_out = math.prod(problem.n_out[k] for k in _long_axes(problem))
-    rest = math.prod(problem.batch) * math.prod(problem.n_out) // max(1, n_out)
-    return _cost.start_seconds(found) + rest * found.seconds
+    batch, n_out = math.prod(problem.batch), math.prod(problem.n_out)
+    count = batch * n_out // max(1, math.prod(problem.n_out[k] for k in _long_axes(problem)))
+    nbytes = batch * (math.prod(problem.n) + n_out) * problem.dtype.itemsize
+    return _cost.transform_seconds(found, count, nbytes)
 
 
 METHODS = (
