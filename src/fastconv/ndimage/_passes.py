@@ -25,7 +25,7 @@ from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtyp
 
 SLAB_BYTES = 1 << 20
 LONG = 64  # more taps along an axis may be faster by a transform
-VOLUME_BYTES = 48  # more taps along three axes or more have the driver filter much of its boxes twice
+VOLUME_BYTES = 80  # more taps along three axes or more have the driver filter much of its boxes twice
 
 
 class Kernel(NamedTuple):
