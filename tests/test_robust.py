@@ -18,6 +18,7 @@ from fastconv._problem import Window
 
 METHODS = [name for name in _methods.NAMES if name != "auto"]
 FLOATS = [name for name in METHODS if name != "exact"]
+ANY_SCALE = [name for name in FLOATS if name != "separable"]  # whose factors are sought from 1e-150 to 1e150
 HUGE = os.environ.get("FASTCONV_TEST_HUGE", "") not in ("", "0")
 N = 2**31
 
@@ -86,6 +87,23 @@ def test_sums_close_to_the_largest_number(rng, method, dtype):
             np.testing.assert_allclose(y / most, want / most, atol=1e-3 if dtype in "fF" else 1e-12)
 
 
+@pytest.mark.parametrize("method", ANY_SCALE)
+@pytest.mark.parametrize("dtype", "fdFD")
+def test_some_sums_beyond_the_largest_number(rng, method, dtype):
+    """Those that are finite in the direct sum are so by every method."""
+    a, v = operands(rng, method, dtype)
+    top, most = np.abs(fc.convolve(a, v, method="direct")).max(), np.finfo(dtype).max
+    for share in (1.3, 1.7, 2.5):
+        w = v * v.dtype.type(most / top * share)
+        with np.errstate(all="ignore"):
+            y, want = (fc.convolve(a, w, "same", method=m) for m in (method, "direct"))
+        finite = np.isfinite(want)
+        assert finite.any() and not finite.all()
+        assert np.isfinite(y[finite]).all()
+        atol = 1e-3 if dtype in "fF" else 1e-12
+        np.testing.assert_allclose(y[finite] / most, want[finite] / most, atol=atol)
+
+
 @pytest.mark.parametrize("method", FLOATS)
 @pytest.mark.parametrize("dtype", "fdFD")
 def test_one_huge_value_among_others(rng, method, dtype):
@@ -95,6 +113,20 @@ def test_one_huge_value_among_others(rng, method, dtype):
     if method != "separable":  # whose partial sums are others: where a direct one overflows, it may be finite
         v[3] *= 1e3
         compare(a, v, method)
+
+
+@pytest.mark.parametrize("method", ANY_SCALE)
+@pytest.mark.parametrize("dtype", "fdFD")
+def test_subnormal_values(rng, method, dtype):
+    a, v = operands(rng, method, dtype)
+    one, tiny = v.dtype.type, np.finfo(dtype).smallest_normal
+    for scale in (1, 2.0**-5, 2.0**-15):
+        compare(a * one(tiny * scale), v, method)
+        compare(a, v * one(tiny * scale), method)
+        compare(a * one(tiny**0.5 * scale), v * one(tiny**0.5), method)
+    with np.errstate(all="ignore"):
+        none = fc.convolve(a * one(tiny), v * one(tiny), method=method)
+    assert not none.any()
 
 
 # ---- 2^31 elements ----------------------------------------------------------------------------------------
@@ -217,7 +249,7 @@ def test_unknown_methods(name):
             function(np.ones(5), np.ones(3), method=name)
 
 
-@pytest.mark.parametrize("name", [b"fft", 1, True, None, ("fft",), 1.5])
+@pytest.mark.parametrize("name", [b"fft", 1, True, None, ["fft"], ("fft",), {}, np.array("fft"), 1.5])
 def test_methods_that_are_no_words(name):
     for n in (5, 5000):
         with pytest.raises(TypeError, match="method must be"):
@@ -233,7 +265,7 @@ LONG = {  # each takes many seconds where it is not stopped
     "fft": "np.broadcast_to(np.ones(1 << 20), (500, 1 << 20)), np.ones(1 << 20), 'valid', axes=1",
     "separable": "np.broadcast_to(np.ones(20_000), (20_000, 20_000)), np.ones((301, 301)), 'valid'",
     "sparse": "np.ones(20_000_000), np.tile(np.eye(1, 100).ravel(), 200)",
-    "exact": "np.ones((3000, 100_000), int), np.ones(50_000, int), 'same', axes=1",
+    "exact": "np.broadcast_to(np.ones(100_000, int), (3000, 100_000)), np.ones(50_000, int), 'same', axes=1",
 }
 
 

@@ -14,7 +14,7 @@ from fastconv import _cost
 from fastconv._block import block
 from fastconv._operands import DTYPES
 
-from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, fill, is_spoiled, scale_taps, store
+from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, fill, is_spoiled, overflowed, scale_taps, store
 from fastconv._boundary cimport ZERO
 from fastconv._cut cimport Cut, Place, cut_side, place_of
 from fastconv._mix cimport Mix, mix, mix_bytes
@@ -70,6 +70,7 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
     m.n_y = min(job.group, m.n_y - first)
     m.blocks = scratch
     line = scratch + max(m.n_x, job.group) * m.block
+    overflowed()                                        # what was before does not count
     m.work = line + b.line
     for t in range(m.n_x):
         re = m.blocks + t * m.block
@@ -78,7 +79,7 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
     for s in range(m.n_y):
         re = m.blocks + s * m.block
         store(b, &job.of.in_y, y + (first + s) * job.y_step + p.skip, p.first, p.count, re, re + m.im, line)
-        if is_spoiled(b, re):
+        if is_spoiled(b, re) or overflowed():
             job.spoiled[0] = 1
 
 

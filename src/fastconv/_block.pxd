@@ -42,3 +42,5 @@ cdef void store_range(const Layout* b, const View* view, int a, char* y, const P
                       char* line) noexcept nogil
 # Did a value that is not finite go into a block, now computed?
 cdef bint is_spoiled(const Layout* b, const char* re) noexcept nogil
+# Has a result of this thread been too large since the last call?
+cdef bint overflowed() noexcept nogil

@@ -20,6 +20,11 @@ from fastconv._tree cimport TABLE, Plan, Tree, spectrum_bytes
 
 cnp.import_array()
 
+cdef extern from "<fenv.h>" nogil:
+    int FE_OVERFLOW
+    int fetestexcept(int excepts)
+    int feclearexcept(int excepts)
+
 cdef enum:
     PIECE = 512                     # complex elements that are taken apart or put together at a time
 
@@ -197,6 +202,14 @@ cdef void store(const Layout* b, const View* view, char* y, const Py_ssize_t* fi
     store_range(b, view, 0, y, first, count, 0, m, re, im, line)
     if not b.is_complex:
         store_range(b, view, 0, y, first, count, m, 2 * m, im, im, line)
+
+
+cdef bint overflowed() noexcept nogil:
+    """By the processor's flag: one test for all numbers of a block."""
+    if fetestexcept(FE_OVERFLOW) == 0:
+        return False
+    feclearexcept(FE_OVERFLOW)
+    return True
 
 
 cdef bint is_spoiled(const Layout* b, const char* re) noexcept nogil:

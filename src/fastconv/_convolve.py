@@ -74,17 +74,17 @@ def _run(
             return _dispatch(correlate, overriding, a, v, mode, options)
     p, a, v, cval = pose(correlate, a, v, mode, axes, boundary, cval)
     n_workers = 0 if workers is None else resolve_workers(workers)
-    if out is not None:
+    if out is None:
+        result = new_result(p, a)
+    else:
         result = _check.out(out, p.shape, p.dtype)
         if np.may_share_memory(result, v):
             v = v.copy()
-    else:
-        result = None
     x, w = signal_and_kernel(p, a, v)
     kept: Kept = {}
     run = (choose(p, method, w, kept) if rtol is None else choose_within(p, method, rtol)).run
-    y = compute(p, run, a, x, w, cval, result, n_workers, tick, kept)
-    return y if out is None else out
+    compute(p, run, a, x, w, cval, result, n_workers, tick, kept)
+    return result if out is None else out
 
 
 def pose(
@@ -112,38 +112,37 @@ def compute(
     x: Array,
     w: Array,
     cval: Any,
-    out: Array | None,
+    y: Array,
     workers: int,
     tick: Tick,
     kept: Kept,
-) -> Array:
-    """Run a method with signal and kernel, into `out`, which may overlap `a` but not w, or a new array."""
-    in_place = False
-    if out is not None:
-        y = result = out
-        if np.may_share_memory(y, a):
-            in_place = not p.swap and _same_memory(y, a)
-            y = y if in_place else np.empty_like(y)
-    elif a.ndim == 1 or a.flags.c_contiguous:
-        y = result = np.empty(p.shape, p.dtype)
+) -> None:
+    """Run a method with signal and kernel, into y, which may overlap `a` but not w."""
+    if not y.size:
+        return
+    if not np.may_share_memory(y, a):
+        run(p, x, w, _result(p, y), cval, workers, tick, kept)
+    elif not p.swap and _same_memory(y, a):
+        run_in_place(run, p, x, w, _result(p, y), cval, workers, tick, kept)
     else:
-        y = result = np.empty_like(a, p.dtype, "K", False, p.shape)
-    if y.size:
-        if in_place:
-            run_in_place(run, p, x, w, _result(p, y), cval, workers, tick, kept)
-        else:
-            run(p, x, w, _result(p, y), cval, workers, tick, kept)
-    if y is not result:
-        np.copyto(result, y)
-    return result
+        apart = np.empty_like(y)
+        run(p, x, w, _result(p, apart), cval, workers, tick, kept)
+        np.copyto(y, apart)
+
+
+def new_result(p: Problem, a: Array) -> Array:
+    """With a's order of axes in memory."""
+    if a.ndim == 1 or a.flags.c_contiguous or 0 in a.strides:
+        return np.empty(p.shape, p.dtype)
+    return np.empty_like(a, p.dtype, "K", False, p.shape)
 
 
 _ROW_MAJOR = [tuple(range(ndim)) for ndim in range(65)]  # NumPy's limit of dimensions is 64
 
 
 def order_of(a: Array) -> tuple[int, ...]:
-    """Axes from the widest stride to the narrowest, so that methods work along memory."""
-    if a.flags.c_contiguous:
+    """Axes from the widest stride to the narrowest, so that methods work along memory, unless some are 0."""
+    if a.flags.c_contiguous or 0 in a.strides:
         return _ROW_MAJOR[a.ndim]
     return tuple(sorted(range(a.ndim), key=lambda k: -abs(a.strides[k])))
 

@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastconv import _check
-from fastconv._convolve import compute, convolve, correlate, order_of, overrides, signal_and_kernel
+from fastconv._convolve import (
+    compute,
+    convolve,
+    correlate,
+    new_result,
+    order_of,
+    overrides,
+    signal_and_kernel,
+)
 from fastconv._entry import short_path
 from fastconv._explain import Explanation, explain
 from fastconv._methods import NAMES, choose
@@ -147,16 +155,16 @@ class Convolver:
         a = self._signal(a)
         p, cval, w, kept, run = self._plan(a)
         n_workers = 0 if workers is None else resolve_workers(workers)
-        target = None if out is None else _check.out(out, p.shape, p.dtype)
+        y = new_result(p, a) if out is None else _check.out(out, p.shape, p.dtype)
         if run is None:
-            if target is not None and np.may_share_memory(target, a):
+            if np.may_share_memory(y, a):
                 a = a.copy()
             x, w = signal_and_kernel(p, a, self._v)
             kept = {}
             run = self._choose(p, w, kept)
         else:
             x = a if p.a_order is None else a.transpose(p.a_order)
-        y = compute(p, run, a, x, w, cval, target, n_workers, None, kept)
+        compute(p, run, a, x, w, cval, y, n_workers, None, kept)
         return y if out is None else out
 
     def _call_bank(self, bank: list[Convolver], a: Any, out: Any, workers: Any) -> Any:

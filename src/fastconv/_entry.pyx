@@ -171,10 +171,11 @@ def convolve(a, v, mode="full", *, axes=None, boundary="zero", cval=0.0, method=
         ``b c d | a b c d | a b c``. Kernels larger than `a` meet these continued periodically.
     cval : scalar
         The value outside for the boundary "constant".
-    method : {"auto", "direct", "overlap_save", "fft"}
-        "direct" adds the products up as the formula says. "overlap_save" and "fft" are fast Fourier transforms, in
-        blocks that stay in the cache or of the whole signal: for float32, float64 and their complex kinds, along one
-        axis, or two in blocks. "auto" takes the one that it estimates to be the fastest.
+    method : {"auto", "direct", "separable", "sparse", "overlap_save", "fft", "exact"}
+        "direct" adds the products up as the formula says. "separable" works along one axis after the other, if `v` is
+        a sum of few outer products; "sparse" leaves out the zeros of `v`. "overlap_save" and "fft" are fast Fourier
+        transforms, in blocks that stay in the cache or of the whole signal, for float32, float64 and their complex
+        kinds; "exact" is the same for integers. "auto" takes the one that it estimates to be the fastest.
     out : ndarray, optional
         Where to put the result: of its shape and dtype, with any strides. It may overlap `a` and `v`.
     workers : int, optional

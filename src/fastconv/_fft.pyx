@@ -15,7 +15,7 @@ from fastconv import _cost
 from fastconv._block import block
 from fastconv._operands import DTYPES
 
-from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, fill, is_spoiled, scale_taps, store
+from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, fill, is_spoiled, overflowed, scale_taps, store
 from fastconv._operands cimport Operands, convolved, locate, put
 from fastconv._rounds cimport aligned, borrow, give_back, run, unit_function
 from fastconv._tree cimport multiply, multiply_from, transform
@@ -90,7 +90,7 @@ cdef void compute(const Job* job, Py_ssize_t number, const char* x, const char* 
         fill(b, &job.of.in_x, x, start, needed, scratch, im, line)
         multiply(&b.tree[0], scratch, im, h, 0, 0, 1, b.tree[0].m * b.tree[0].width)
     store(b, &job.of.in_y, y, first, count, scratch, im, line)
-    if is_spoiled(b, scratch):
+    if is_spoiled(b, scratch) or overflowed():
         job.spoiled[0] = 1
 
 
@@ -102,6 +102,7 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
     cdef const char* w
     cdef char* y
     locate(&job.of, number // job.n_units, &x, &w, &y)
+    overflowed()                                        # what was before does not count
     if h == NULL:
         h = scratch
         scratch += job.kernel.spectrum

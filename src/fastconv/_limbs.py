@@ -27,6 +27,7 @@ of second order lie within SLACK. (Higham 2002, Accuracy and Stability of Numeri
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from functools import lru_cache
@@ -41,7 +42,8 @@ TWIDDLE = 2 if np.finfo(np.longdouble).nmant > 60 else 16  # thirds and fifths o
 PRODUCT = math.sqrt(5) + TWIDDLE
 DOWN = {2: 1 + PRODUCT, 3: 10 + PRODUCT, 4: 2 + 2 * PRODUCT, 5: 19 + PRODUCT}
 UP = {2: 1 + PRODUCT, 3: 10 + PRODUCT, 4: 2 + PRODUCT, 5: 19 + PRODUCT}
-WIDEST, NARROWEST = 24, 4  # bits of a limb; narrower ones would hold for blocks of any size
+WIDEST, NARROWEST = 24, 4  # bits of a limb
+MOST_TAPS = 1 << 26  # of a kernel: then some block of the narrowest limbs is exact
 LIMB_SECONDS = 0.8e-9  # to take a limb of a complex number, or to put it back
 MOST_BYTES = 8 << 20  # of a block's limbs, where the kernel does not need more
 FLOAT64 = np.dtype(np.float64)
@@ -143,7 +145,9 @@ def plan(bits: int, most_x: int, most_w: int, sides: tuple[Side, ...], lanes: in
         elements = (2 * sizes[0], *sizes[1:])
         factor = sum(passes(m // (lanes if k == last else 1)) for k, m in enumerate(sizes))
         filled = math.prod(min(m, side.n_out + side.n_taps - 1) for m, side in zip(elements, sides))
-        limbs = next(way for way in ways if fits(way, factor, lanes, filled, taps))
+        limbs = next((way for way in ways if fits(way, factor, lanes, filled, taps)), None)
+        if limbs is None:
+            return math.inf, Plan(ways[-1], sizes, math.inf)
         blocks = math.prod(_blocks(side, m) for side, m in zip(sides, elements))
         found = Plan(limbs, sizes, blocks * block_seconds(limbs, sizes, lanes))
         count = max(limbs.n_x, limbs.n_y)
@@ -171,7 +175,7 @@ def _blocks(side: Side, elements: int) -> int:
 
 def _sizes(side: Side, packed: int, unit: int) -> Iterator[int]:
     """The sizes 2^a, 3 2^a and 5 2^a that hold the taps, multiples of `unit`, up to a whole one."""
-    for exponent in range(60):
+    for exponent in itertools.count():
         for odd in (4, 5, 6):
             m = odd << exponent
             if packed * m >= side.n_taps and m % unit == 0:

@@ -34,6 +34,8 @@ def choose(problem: Problem, name: str, w: Array | None = None, kept: Kept | Non
 
     Without w, of those that do not depend on its values.
     """
+    if type(name) is not str:  # which might not be hashed
+        name = _check.name("method", name, NAMES)
     best, chosen = math.inf, None
     for seconds, method in ranked(problem, name):
         if chosen and seconds >= best:
@@ -152,7 +154,9 @@ METHODS = (
     Method("fft", _can_transform, partial(_seconds, whole), _later("_transforms", "whole"), blocks=whole),
     Method(
         "exact",
-        lambda p: p.dtype.kind in "iu" and len(_long_axes(p)) <= MOST_AXES,
+        lambda p: (
+            p.dtype.kind in "iu" and len(_long_axes(p)) <= MOST_AXES and math.prod(p.m) <= _limbs.MOST_TAPS
+        ),
         partial(_seconds, limbs),
         _later("_transforms", "exact"),
         blocks=limbs,

@@ -54,7 +54,7 @@ cdef int run(const void* job, unit_function unit, Py_ssize_t n_units, double uni
             per_round = max(team, <Py_ssize_t>(per_round * min(4.0, ROUND_SECONDS / max(seconds, 1e-6))))
             PyErr_CheckSignals()
             if tick is not None:
-                tick(done / n_groups)
+                tick(<double>done / n_groups)
         give_back(kept, scratch)
     finally:
         team_done(team)

@@ -63,13 +63,16 @@ class _Taps(NamedTuple):
     w: Array
     finite: bool
     no_minus: bool
+    tiny: bool  # its transform would lose digits
 
 
 def _taps(problem: Problem, w: Array, kept: Kept) -> _Taps:
     found: _Taps | None = kept.get(_Taps)
     if found is None:
         w = np.require(np.conjugate(w) if problem.conjugate_w else w, problem.dtype, "A")
-        found = _Taps(w, bool(np.isfinite(w).all()), w.dtype.kind == "f" and _no_minus(w))
+        info = np.finfo(w.dtype)
+        tiny = 0 < _largest(w) < 2.0 ** (info.minexp + 2 * info.nmant)
+        found = _Taps(w, bool(np.isfinite(w).all()), w.dtype.kind == "f" and _no_minus(w), tiny)
         kept[_Taps] = found
     return found
 
@@ -86,7 +89,7 @@ def _correlate(
     kept: Kept,
 ) -> bool:
     """Compute y if this can be done right: False if the kernel or cval is not finite, or a sum overflows."""
-    w, finite_taps, no_minus = _taps(problem, w, kept)
+    w, finite_taps, no_minus, tiny = _taps(problem, w, kept)
     if not finite_taps or not np.isfinite(cval):
         return False
     if x.dtype != problem.dtype or not x.flags.aligned:
@@ -96,7 +99,8 @@ def _correlate(
     if batch:
         x, w = (np.broadcast_to(part, batch + part.shape[len(batch) :]) for part in (x, w))
     run = partial(driver, n_batch=len(batch), lo=problem.lo, boundary=problem.boundary, workers=workers)
-    if run(x, w, result, cval=cval, tick=tick, kept=kept):
+    scaled = tiny and _scaled(run, x, w, result, cval)
+    if not scaled and run(x, w, result, cval=cval, tick=tick, kept=kept):
         finite = np.isfinite(x)
         clean = x if finite.all() else np.where(finite, x, 0)
         spoiled = clean is x or run(clean, w, result, cval=cval, kept=kept)
@@ -112,20 +116,25 @@ def _correlate(
 
 
 def _scaled(run: Driver, x: Array, w: Array, y: Array, cval: Any) -> bool:
-    """Compute y with x and w divided by powers of 2, all finite: False if a direct sum might overflow."""
-    real = y.real.dtype
+    """Compute y with x and w divided by powers of 2: False if not all is finite, or a sum might overflow."""
+    cval = y.dtype.type(cval)
     n_terms = math.prod(w.shape) * (2 if y.dtype.kind == "c" else 1)
     x_power = math.frexp(max(_largest(x), _largest(cval)))[1]
     w_power = math.frexp(_largest(w))[1]
     power = x_power + w_power
-    if power + n_terms.bit_length() > np.finfo(real).maxexp:
+    if power + n_terms.bit_length() > np.finfo(y.dtype).maxexp:
         return False
-    x_unit, w_unit = (real.type(2.0**-p) for p in (x_power, w_power))
-    if run(x * x_unit, w * w_unit, y, cval=cval * x_unit):
+    if run(_times(x, -x_power), _times(w, -w_power), y, cval=_times(cval, -x_power)):
         return False
-    for part in (power // 2, power - power // 2):
-        y *= real.type(2.0**part)
+    np.copyto(y, _times(y, power))
     return True
+
+
+def _times(x: Any, power: int) -> Any:
+    """x times 2^power, in two steps: one factor might be too large."""
+    for part in (power // 2, power - power // 2):
+        x = x * x.real.dtype.type(2.0**part)
+    return x
 
 
 def _largest(x: Any) -> float:

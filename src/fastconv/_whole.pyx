@@ -17,7 +17,7 @@ from fastconv import _cost
 from fastconv._block import block
 from fastconv._operands import DTYPES
 
-from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, View, fill, fill_range, is_spoiled, row_of, scale_taps, \
+from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, View, fill, fill_range, is_spoiled, overflowed, row_of, scale_taps, \
     store, store_range
 from fastconv._boundary cimport ZERO
 from fastconv._operands cimport Operands, convolved, locate, put
@@ -69,12 +69,13 @@ cdef void line_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept n
     cdef const char* w
     cdef char* y
     locate(&job.of, number, &x, &w, &y)
+    overflowed()                                        # what was before does not count
     fill(b, &job.of.in_w, w, job.zero, job.of.in_w.n, g_re, g_im, line)
     scale_taps(b, n, g_re, g_im)
     fill(b, &job.of.in_x, x, job.start, job.count, re, im, line)
     multiply_both(&b.tree[0], re, im, g_re, g_im, h, 0, 0, 1, n)
     store(b, &job.of.in_y, y, job.skip, job.of.n_out, re, im, line)
-    if is_spoiled(b, re):
+    if is_spoiled(b, re) or overflowed():
         job.spoiled[0] = 1
 
 
@@ -141,7 +142,10 @@ cdef void down_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept n
             fill_columns(job, view, x, start, count, r + job.rows, begin, end, im + r * bytes, im, line)
     if taps:
         scale_taps(b, job.rows * n, re, im)
+    overflowed()                                        # what was before does not count
     down(t, re, im, to_re, to_im, job.n, 0, job.passes, 0, 1, job.rows * n)
+    if overflowed():
+        job.spoiled[0] = 1
 
 
 cdef void taps_unit(const Job* job, Py_ssize_t node, char* scratch) noexcept nogil:
@@ -156,10 +160,13 @@ cdef void node_unit(const Job* job, Py_ssize_t node, char* scratch) noexcept nog
     cdef Py_ssize_t at = node * job.n * t.item
     cdef char* re = job.re + at
     cdef char* im = job.im + at
+    overflowed()
     if job.h != NULL:
         multiply(t, re, im, job.h + spectrum_bytes(t, node * job.n), job.passes, node, 1, job.n)
     else:
         multiply_both(t, re, im, job.g_re + at, job.g_im + at, scratch, job.passes, node, 1, job.n)
+    if overflowed():
+        job.spoiled[0] = 1
 
 
 cdef void up_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
@@ -172,13 +179,14 @@ cdef void up_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nog
     cdef char* line = im + job.rows * bytes + PAD
     if job.side == 1 and (end <= job.skip[1] or begin >= job.skip[1] + job.of.n_out[1]):
         return
+    overflowed()
     up(t, job.re + begin * job.pitch * t.item, job.im + begin * job.pitch * t.item, job.n, re, im, 0, job.passes, 0, 1,
        job.rows * n)
     for r in range(job.rows):
         store_columns(job, r, begin, end, re + r * bytes, im + r * bytes, line)
         if not b.is_complex:
             store_columns(job, r + job.rows, begin, end, im + r * bytes, im, line)
-    if is_spoiled(b, re):
+    if is_spoiled(b, re) or overflowed():
         job.spoiled[0] = 1
 
 
