@@ -10,7 +10,7 @@ import pytest
 import reference
 
 import fastconv
-from fastconv import Convolver, _convolver, _methods
+from fastconv import Convolver, _convolver, _methods, _transforms
 
 CASES = [
     ((5000,), (7,), {}),
@@ -131,14 +131,61 @@ def test_banks(rng, options):
     bank = Convolver(v, bank=True, **options)
     for a in (reference.numbers(rng, 20000, "f8"), reference.numbers(rng, 200, "f4"), np.arange(99)):
         want = np.stack([fastconv.convolve(a, part, **options) for part in v])
-        assert_same(bank(a), want)
         out = np.empty_like(want)
         assert bank(a, out=out, workers=1) is out
-    assert_same(copy.copy(bank)(a), want)
+        np.testing.assert_allclose(out, want, rtol=0, atol=1e-13 * np.abs(want).max())
+        assert_same(bank(a), out)
+    assert_same(copy.copy(bank)(a), out)
     image = reference.numbers(rng, (40, 30), "f8")
     kernels = reference.numbers(rng, (2, 3, 3), "f8")
     want = np.stack([fastconv.convolve(image, part, "same") for part in kernels])
     assert_same(Convolver(list(kernels), mode="same", bank=True)(image), want)
+
+
+@pytest.mark.parametrize(
+    ("shape", "taps", "options"),
+    [
+        ((50000,), (700,), {"mode": "same"}),
+        ((50000,), (700,), {"correlate": True, "boundary": "mirror", "mode": "full"}),
+        ((3, 9000), (300,), {"axes": 1, "boundary": "constant", "cval": 1.5, "mode": "same"}),
+        ((9000, 3), (300,), {"axes": 0}),
+        ((200, 210), (31, 30), {"boundary": "wrap", "mode": "same"}),
+        ((2, 200, 210), (31, 30), {"axes": (1, 2), "mode": "valid"}),
+        ((3, 2, 9000), (300,), {"axes": -1}),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["f4", "c16"])
+def test_banks_by_transforms(rng, monkeypatch, shape, taps, options, dtype):
+    shared = []
+    together = _transforms.bank
+    monkeypatch.setattr(_transforms, "bank", lambda *args: shared.append(together(*args)) or shared[-1])
+    v = rng.standard_normal((4, *taps)).astype(dtype)
+    if dtype == "c16":
+        v = v * (1 + 2j)
+    a = rng.standard_normal(shape).astype(dtype)
+    bank = Convolver(v, bank=True, method="overlap_save", **options)
+    options = {"mode": "full", **options}
+    call = fastconv.correlate if options.pop("correlate", False) else fastconv.convolve
+
+    def check(a, atol):
+        y, want = bank(a), np.stack([call(a, part, method="direct", **options) for part in v])
+        assert y.shape == want.shape and y.dtype == want.dtype
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(want))
+        finite = np.isfinite(want)
+        np.testing.assert_allclose(y[finite], want[finite], rtol=0, atol=atol)
+
+    eps = np.finfo(dtype).eps
+    for x in (a, a[..., ::-1], 2 * a):
+        check(x, 40 * eps * np.linalg.norm(a) * np.linalg.norm(v))
+    assert shared == ([] if len(shape) - len(taps) > 1 else [True] * 3)
+    a.flat[77] = np.nan
+    check(a, 40 * eps * np.linalg.norm(np.nan_to_num(a)) * np.linalg.norm(v))
+    assert shared[3:] in ([], [False])
+
+
+def test_banks_of_nothing_negative():
+    pmf = np.exp(-0.5 * np.linspace(-30, 30, 3000) ** 2)
+    assert Convolver(np.stack([pmf[:500], pmf[500:1000]]), bank=True)(pmf).min() >= 0
 
 
 def test_words():

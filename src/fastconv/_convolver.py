@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _check
+from fastconv import _check, _transforms
 from fastconv._convolve import (
     compute,
     convolve,
@@ -23,7 +23,7 @@ from fastconv._convolve import (
 )
 from fastconv._entry import short_path
 from fastconv._explain import Explanation, explain
-from fastconv._methods import NAMES, choose
+from fastconv._methods import NAMES, Method, choose
 from fastconv._problem import BOUNDARIES, Array, Kept, Problem, Run, problem
 from fastconv._rtol import choose_within
 from fastconv._threads import resolve_workers
@@ -36,6 +36,7 @@ class _Plan(NamedTuple):
     cval: Any
     w: Array
     kept: Kept
+    method: str
     run: Run | None  # None: v is the longer one, and the signal takes the kernel's part
 
 
@@ -43,7 +44,8 @@ class Convolver:
     """A kernel prepared for many signals: `fastconv.convolve` with all arguments but the signal fixed.
 
     The first call for a shape chooses the method and prepares what depends on the kernel alone, such as its
-    transform. Later calls compute at once. Results are those of `convolve`, bit for bit.
+    transform. Later calls compute at once. Results are those of `convolve`, bit for bit; of a bank up to
+    rounding, since its kernels share the transforms of a signal where they run by "overlap_save".
 
     Parameters
     ----------
@@ -153,7 +155,7 @@ class Convolver:
         if overrides(a) or overrides(out):
             return self._function()(a, self._v, out=out, workers=workers, **self._options)
         a = self._signal(a)
-        p, cval, w, kept, run = self._plan(a)
+        p, cval, w, kept, _, run = self._plan(a)
         n_workers = 0 if workers is None else resolve_workers(workers)
         y = new_result(p, a) if out is None else _check.out(out, p.shape, p.dtype)
         if run is None:
@@ -161,7 +163,7 @@ class Convolver:
                 a = a.copy()
             x, w = signal_and_kernel(p, a, self._v)
             kept = {}
-            run = self._choose(p, w, kept)
+            run = self._choose(p, w, kept).run
         else:
             x = a if p.a_order is None else a.transpose(p.a_order)
         compute(p, run, a, x, w, cval, y, n_workers, None, kept)
@@ -169,16 +171,34 @@ class Convolver:
 
     def _call_bank(self, bank: list[Convolver], a: Any, out: Any, workers: Any) -> Any:
         a = self._signal(a)
-        p = bank[0]._plan(a).problem
+        plans = [convolver._plan(a) for convolver in bank]
+        p = plans[0].problem
         if out is None:
             y = np.empty((len(bank), *p.shape), p.dtype)
         else:
             y = _check.out(out, (len(bank), *p.shape), p.dtype)
             if np.may_share_memory(y, a):
                 a = a.copy()
-        for convolver, part in zip(bank, y):
-            convolver(a, part, workers)
+        if not self._at_once(plans, a, y, workers):
+            for convolver, part in zip(bank, y):
+                convolver(a, part, workers)
         return y if out is None else out
+
+    def _at_once(self, plans: list[_Plan], a: Array, y: Array, workers: Any) -> bool:
+        """Compute all results with the transforms of a shared, if so each would be computed; False if not."""
+        p, cval, w = plans[0][:3]
+        n_batch = len(p.batch)
+        blocks = all(plan.method == "overlap_save" for plan in plans) and self._options["rtol"] is None
+        if not blocks or n_batch > 1 or any(size > 1 for size in w.shape[:n_batch]):
+            return False
+        kept = self._kept.setdefault((p.dtype, p.v_order, p.v_new, n_batch, p.conjugate_w), {})
+        taps = kept.get("bank")
+        if taps is None:
+            taps = kept["bank"] = np.stack([plan.w.reshape(p.m) for plan in plans])
+        order = range(a.ndim) if p.a_order is None else p.a_order
+        results = y.transpose(0, *(k + 1 for k in order))
+        n_workers = 0 if workers is None else resolve_workers(workers)
+        return bool(_transforms.bank(p, a.transpose(*order), taps, results, cval, n_workers, kept))
 
     def _signal(self, a: Any) -> Array:
         a = _check.array(a, "a")
@@ -196,17 +216,18 @@ class Convolver:
             if len(self._plans) >= MOST_PLANS:
                 self._plans, self._kept = {}, {}
             if p.swap:
-                plan = _Plan(p, cval, v, {}, None)
+                plan = _Plan(p, cval, v, {}, "", None)
             else:
                 kept = self._kept.setdefault((p.dtype, p.v_order, p.v_new, len(p.batch), p.conjugate_w), {})
                 _, w = signal_and_kernel(p, a, v)
-                plan = _Plan(p, cval, w, kept, self._choose(p, w, kept))
+                chosen = self._choose(p, w, kept)
+                plan = _Plan(p, cval, w, kept, chosen.name, chosen.run)
             self._plans[key] = plan
         return plan
 
-    def _choose(self, p: Problem, w: Array, kept: Kept) -> Run:
+    def _choose(self, p: Problem, w: Array, kept: Kept) -> Method:
         method, rtol = self._options["method"], self._options["rtol"]
-        return (choose(p, method, w, kept) if rtol is None else choose_within(p, method, rtol)).run
+        return choose(p, method, w, kept) if rtol is None else choose_within(p, method, rtol)
 
     def _function(self) -> Callable[..., Any]:
         return correlate if self._correlate else convolve

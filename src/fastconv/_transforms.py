@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _exact, _fft, _sums, _whole
+from fastconv import _bank, _exact, _fft, _sums, _whole
 from fastconv._problem import Array, Kept, Problem, Tick
 
 Driver = Callable[..., bool]
@@ -38,6 +38,25 @@ def exact(
 ) -> None:
     """Integers, in limbs that are rounded right."""
     _exact.correlate(x, w, y, len(problem.batch), problem.lo, problem.boundary, cval, workers, tick, kept)
+
+
+def bank(problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, kept: Kept) -> bool:
+    """Several kernels w[s, t] at once, each block of x transformed once; y[s, b, o] has at most one b.
+
+    False, and y is not to be used, where this may be wrong for one of them.
+    """
+    w, finite, no_minus, tiny = _taps(problem, w, kept)
+    if not finite or tiny or not np.isfinite(cval) or not y.flags.aligned:
+        return False
+    x = np.require(x, problem.dtype, "A")
+    if not problem.batch:
+        x, y = x[None], y[:, None]
+    place = problem.lo, problem.boundary, cval, workers
+    if _bank.correlate(x[:, None], w[:, None], y.swapaxes(0, 1), *place, kept=kept):
+        return False
+    if no_minus and cval >= 0 and _no_minus(x) and y.min() < 0:
+        np.maximum(y, 0, out=y)
+    return True
 
 
 def _run(
