@@ -351,18 +351,25 @@ def test_rounded_once(rng):
     assert np.abs(y - exact).max() <= 0.5 + 1e-4
 
 
-def test_opencv_names(rng):
-    cv2 = pytest.importorskip("cv2")
+def test_what_opencv_computes(rng):
+    """Sums rounded to the nearest integer, saturated, at a mirror boundary: OpenCV's filters."""
     x = rng.integers(0, 256, (30, 41), dtype=np.uint8)
+
+    def want(w, dtype):
+        info = np.iinfo(dtype)
+        return np.clip(np.rint(truth(x, w, [0, 1], "mirror")), info.min, info.max).astype(dtype)
+
     keywords = {"rounding": "nearest", "overflow": "saturate", "mode": "mirror"}
     w = rng.standard_normal((3, 5))
-    ref.assert_equal(ndimage.correlate(x, w, **keywords), cv2.filter2D(x, -1, w))
-    ref.assert_equal(ndimage.scharr(x, 0, np.int16, "mirror"), cv2.Scharr(x, cv2.CV_16S, 0, 1))
-    ref.assert_equal(ndimage.sobel(x, 1, np.int16, "mirror"), cv2.Sobel(x, cv2.CV_16S, 1, 0))
-    ref.assert_equal(ndimage.uniform_filter(x, 5, **keywords), cv2.blur(x, (5, 5)))
+    ref.assert_equal(ndimage.correlate(x, w, **keywords), want(w, np.uint8))
+    ref.assert_equal(ndimage.uniform_filter(x, 5, **keywords), want(np.full((5, 5), 1 / 25), np.uint8))
+    slope = np.array([-1, 0, 1])
+    scharr, sobel = np.outer(slope, [3, 10, 3]), np.outer([1, 2, 1], slope)
+    ref.assert_equal(ndimage.scharr(x, 0, np.int16, "mirror"), want(scharr, np.int16))
+    ref.assert_equal(ndimage.sobel(x, 1, np.int16, "mirror"), want(sobel, np.int16))
     a, b = rng.standard_normal(5), rng.standard_normal(3)
     y = ndimage.sep_filter(x, (a, b), np.float32, "mirror")
-    np.testing.assert_allclose(y, cv2.sepFilter2D(x, cv2.CV_32F, b, a), atol=1e-3)
+    np.testing.assert_allclose(y, truth(x, np.outer(a, b), [0, 1], "mirror").astype(float), atol=1e-3)
 
 
 def test_accumulation(rng):
