@@ -20,7 +20,7 @@ import numpy as np
 
 MOST_BYTES = 4 << 20  # of a block of many: with its copy and the kernel's transform at most 16 MB
 VOLUMES = 0.4  # rate of products of direct sums over three axes and more, to that of fewer
-TAPS = 0.6  # the kernel's transform, to a block's
+TAPS = 0.8  # the kernel's transform, to a block's
 L1_BYTES = 32 << 10
 L2_BYTES = 512 << 10
 FAR_BYTES = 4 << 20  # of signal and result: more are not in the cache
