@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastconv import _blocks, _separable, _sparse, _sums
-from fastconv._kernel_values import look_separable, look_sparse
+from fastconv._kernel_values import keep_taps, look_separable
 from fastconv._problem import Array, Kept, Problem, Tick
 
 
@@ -100,7 +100,7 @@ def sparse(
         _sums.direct(problem, x, w, y, cval, workers, tick, {})
         return
     if "taps" not in kept:
-        look_sparse(problem, w, kept)
+        keep_taps(problem, w, kept)
     where, values = kept["taps"]
     n_batch = len(problem.batch)
 

@@ -29,6 +29,8 @@ RATE = {"f": 28e9, "d": 14e9, "F": 7e9, "D": 3.5e9}  # products a second, one ax
 OTHER_RATE = 7e9
 SPARSE_RATE = 0.45  # of it, where every product loads an element
 PASS = 0.09e-9  # seconds a byte of the output, beside its products
+MOST_SHARE = 0.3  # of taps that are not zero, in a kernel that is called sparse
+FEW = 4096  # elements of a kernel that are all looked at
 LOOK = 50e-6  # seconds to find factors, and to begin
 
 # ---- sums of outer products --------------------------------------------------------------------------------
@@ -181,11 +183,27 @@ def sparse_seconds(problem: Problem, taps: int = 1) -> float:
 
 
 def look_sparse(problem: Problem, w: Array, kept: Kept) -> float:
-    """The estimate for a kernel, whose taps are kept; infinite if some are not finite."""
+    """The estimate for a kernel, whose taps are kept if they look few; infinite if some are not finite."""
     if "taps" not in kept:
-        kept["taps"] = taps(w.astype(problem.dtype, copy=False), len(problem.batch))
+        share = _share(w)
+        if share > MOST_SHARE:
+            with np.errstate(all="ignore"):
+                finite = np.isfinite(w.sum())
+            return sparse_seconds(problem, math.ceil(share * math.prod(problem.m))) if finite else math.inf
+        keep_taps(problem, w, kept)
     found = kept["taps"]
     return math.inf if found is None else sparse_seconds(problem, len(found[0]))
+
+
+def _share(w: Array) -> float:
+    """Of the elements that are not zero, in a sample of a large kernel."""
+    if w.size > FEW:
+        w = w[tuple(slice(None, None, size // round(FEW ** (1 / w.ndim)) | 1) for size in w.shape)]
+    return np.count_nonzero(w) / w.size
+
+
+def keep_taps(problem: Problem, w: Array, kept: Kept) -> None:
+    kept["taps"] = taps(w.astype(problem.dtype, copy=False), len(problem.batch))
 
 
 def taps(w: Array, n_batch: int) -> tuple[Array, Array] | None:
