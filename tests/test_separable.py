@@ -395,3 +395,14 @@ def test_any(data):
     v = integers(rng, m, dtype) if dtype in "hl" else kernel(rng, m, dtype)
     y = fc.convolve(a, v, mode, boundary=boundary, method="separable", workers=data.draw(st.integers(1, 2)))
     ref.check(y, "convolve", a, v, mode, boundary=boundary)
+
+
+@pytest.mark.parametrize("dtype", "hiqd")
+def test_axes_of_a_single_tap(rng, dtype):
+    a = rng.integers(-50, 50, (9, 8, 7)).astype(dtype)
+    for m in ((3, 2, 1), (3, 1, 2), (1, 3, 2), (3, 4, 2)):
+        first, second, third = (rng.integers(1, 9, k) for k in m)
+        v = -np.multiply.outer(np.outer(first, second), third).astype(dtype)
+        for x, w in ((a, v), (a, -v), (a.T, v.T)):
+            y, want = (fc.convolve(x, w, method=method) for method in ("separable", "direct"))
+            np.testing.assert_allclose(y, want, rtol=0, atol=0 if dtype != "d" else 1e-9)

@@ -158,6 +158,8 @@ def _exact_term(w: Array) -> Terms | None:
     if rows[i, j] == 0:
         return None
     row = rows[i] // np.gcd.reduce(rows[i])
+    if rows.shape[1] == 1:  # factors of a single tap are 1
+        row = np.ones_like(row)
     column = rows[:, j] // row[j]
     if len(w) == 1:
         column, row = np.ones_like(column), rows[0]
