@@ -82,6 +82,16 @@ def test_images(rng, name, boundary, method):
 
 
 @pytest.mark.parametrize("method", TRANSFORMS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_tap_along_an_axis_that_is_cut(rng, dtype, method):
+    for shape, taps in (((31, 1), (21, 2)), ((36, 1), (36, 27)), ((1, 31), (2, 21)), ((5, 6, 1), (9, 1, 11))):
+        for mode in ("full", "same"):
+            a, v = random(rng, shape, dtype), random(rng, taps, dtype)
+            assert_like_direct("convolve", a, v, mode, method)
+            assert_like_direct("correlate", v, a, "same", method)
+
+
+@pytest.mark.parametrize("method", TRANSFORMS)
 @pytest.mark.parametrize("boundary", reference.BOUNDARIES)
 @pytest.mark.parametrize("name", ("convolve", "correlate"))
 def test_volumes(rng, name, boundary, method):
