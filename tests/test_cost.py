@@ -23,17 +23,21 @@ def is_smooth(size):
     return odd in (1, 3, 5)
 
 
-@given(st.sampled_from(DTYPES), st.lists(st.tuples(LENGTH, st.integers(1, 80)), min_size=1, max_size=4))
-def test_tiles_hold_the_kernel(dtype, axes):
+@given(
+    st.sampled_from(DTYPES),
+    st.lists(st.tuples(LENGTH, st.integers(1, 80)), min_size=1, max_size=4),
+    st.none() | LENGTH,
+)
+def test_tiles_hold_the_kernel(dtype, axes, columns):
+    axes = axes + [(columns, 1)] * (columns is not None)
     n_out, n_taps = zip(*axes)
-    blocks = _cost.tile_sizes(dtype, n_out, n_taps)
+    blocks = _cost.tile_sizes(dtype, n_out, n_taps, columns is not None)
     sizes = real_sizes(dtype, blocks.sizes)
     assert len(sizes) == len(axes)
     assert all(size >= taps for size, taps in zip(sizes, n_taps))
     assert blocks.sizes[-1] * dtype.itemsize % _cost.rates().vector_bytes == 0
-    columns = len(axes) > 1 and n_taps[-1] == 1
     assert all(is_smooth(size) for size in blocks.sizes)
-    assert columns or blocks.sizes[-1] * dtype.itemsize % (4 * _cost.rates().vector_bytes) == 0
+    assert columns is not None or blocks.sizes[-1] * dtype.itemsize % (4 * _cost.rates().vector_bytes) == 0
     assert 0 < blocks.seconds < math.inf
     room = math.prod(4 * taps + 256 for taps in n_taps) * 8 * dtype.itemsize
     assert blocks.bytes <= max(4 * _cost.MOST_BYTES, room)
@@ -70,7 +74,7 @@ def test_a_kernel_that_is_larger_than_most_blocks():
 def test_a_good_block_is_found_without_trying_all():
     for n_out, n_taps in [((2048, 2048), (31, 31)), ((64, 65536), (511, 1)), ((128,) * 3, (9, 7, 30))]:
         for dtype in DTYPES:
-            found = _cost.tile_sizes(dtype, n_out, n_taps)
+            found = _cost.tile_sizes(dtype, n_out, n_taps, n_taps[-1] == 1)
             for sizes in itertools.product([4, 8, 10, 16, 32, 64, 128], repeat=len(n_out)):
                 sizes = (*sizes[:-1], 4 * sizes[-1])
                 outputs = [size - taps + 1 for size, taps in zip(real_sizes(dtype, sizes), n_taps)]

@@ -112,7 +112,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple lo, tuple bound
     put(&job.of, one_x, one_w, one_y, constant, 1, lo, boundary, sides)
     job.x_step, job.w_out, job.w_in, job.y_step = x.strides[1], w.strides[0], w.strides[1], y.strides[1]
     blocks = _cost.tile_sizes(x.dtype, tuple([job.of.n_out[a] for a in range(len(sides))]),
-                              tuple([max(2, job.of.n_taps[a]) for a in range(len(sides))]))
+                              tuple([job.of.n_taps[a] for a in range(len(sides))]))
     made = block(DTYPES[x.dtype], blocks.sizes)
     job.block = &made.layout
     job.spoiled = &spoiled

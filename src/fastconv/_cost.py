@@ -211,8 +211,10 @@ def transform_seconds(blocks: Blocks, count: int, nbytes: int) -> float:
 
 
 @lru_cache(maxsize=1024)
-def tile_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) -> Blocks:
-    """The best blocks for so many outputs and taps by axis; a last one of one tap: columns side by side.
+def tile_sizes(
+    dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...], columns: bool = False
+) -> Blocks:
+    """The best blocks for so many outputs and taps by axis. `columns`: along the last, nothing is convolved.
 
     A block takes `MOST_BYTES` at most, or as much as the smallest that has an output for each tap.
     """
@@ -221,7 +223,7 @@ def tile_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) ->
     enough = []  # half of such a block are outputs
     for axis, (out, taps) in enumerate(zip(n_out, n_taps)):
         reals = packed if axis == 0 else 1
-        unit = _unit(item, axis, n_taps)
+        unit = 1 if axis < len(n_out) - 1 else _unit(item, columns)
         side: dict[int, int] = {}
         for size in _sizes(unit, -(-(out + taps - 1) // reals)):
             outputs = reals * size - taps + 1
@@ -230,7 +232,6 @@ def tile_sizes(dtype: Dtype, n_out: tuple[int, ...], n_taps: tuple[int, ...]) ->
         sides.append(side)
         enough.append(next((size for size in side if reals * size >= 2 * taps - 1), max(side)))
     most = max(MOST_BYTES // (2 * item), math.prod(enough))
-    columns = len(n_taps) > 1 and n_taps[-1] == 1
 
     def seconds(sizes: tuple[int, ...]) -> float:
         if math.prod(sizes) > most:
@@ -273,7 +274,7 @@ def whole_sizes(dtype: Dtype, least: tuple[int, ...]) -> Blocks:
     item, packed = _real(dtype)
     found = []
     for axis, n in enumerate(least):
-        unit = 2 if axis < len(least) - 1 else 4 * rates().vector_bytes // item
+        unit = 2 if axis < len(least) - 1 else _unit(item, False)
         found.append(unit * _smooth(-(-n // (unit * (packed if axis == 0 else 1)))))
     sizes = tuple(found)
     return Blocks(sizes, rates().whole * block_seconds(dtype, sizes), 4 * math.prod(sizes) * item)
@@ -289,12 +290,10 @@ def _real(dtype: Dtype) -> tuple[int, int]:
     return (dtype.itemsize, 2) if dtype.kind == "f" else (dtype.itemsize // 2, 1)
 
 
-def _unit(item: int, axis: int, n_taps: tuple[int, ...]) -> int:
-    """What sizes along an axis are multiples of: along memory four vectors, one of columns."""
-    if axis < len(n_taps) - 1:
-        return 1
+def _unit(item: int, columns: bool) -> int:
+    """What sizes along the last axis are multiples of: four vectors, or one of columns."""
     lanes = rates().vector_bytes // item
-    return max(2, lanes) if axis > 0 and n_taps[axis] == 1 else 4 * lanes
+    return max(2, lanes) if columns else 4 * lanes
 
 
 def _sizes(unit: int, least: int) -> list[int]:

@@ -143,8 +143,7 @@ def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple
     put(&job.of, x, w, y, constant, n_batch, lo, boundary, sides)
     if size is None:
         size = _cost.tile_sizes(x.dtype, tuple([job.of.n_out[a] for a in range(len(sides))]),
-                                tuple([job.of.n_taps[a] if columns >= 0 else max(2, job.of.n_taps[a])
-                                       for a in range(len(sides))])).sizes      # one tap would say columns
+                                tuple([job.of.n_taps[a] for a in range(len(sides))]), columns >= 0).sizes
     made = kernel = block(code, size, columns >= 0)
     if columns >= 0:
         kernel = block(code, (*size[:len(size) - 1], max(2, made.layout.tree[0].lanes)), True)

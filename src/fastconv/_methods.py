@@ -94,8 +94,8 @@ def _long_axes(problem: Problem) -> list[int]:
 def tiles(problem: Problem) -> Blocks:
     """The blocks of "overlap_save", for one line or plane."""
     axes = _long_axes(problem)
-    n_out, n_taps = tuple(problem.n_out[k] for k in axes), tuple(max(2, problem.m[k]) for k in axes)
-    return _cost.tile_sizes(problem.dtype, n_out, n_taps)  # (one tap would say columns)
+    n_out, n_taps = (tuple(of[k] for k in axes) for of in (problem.n_out, problem.m))
+    return _cost.tile_sizes(problem.dtype, n_out, n_taps)
 
 
 def whole(problem: Problem) -> Blocks:
