@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: which extensions there are, and the compiler flags of each.
 
-A kernel module _kernels/<isa>.pyx holds the same code for one instruction set. It comes from the templates
-_kernels/<name>.pxi.in, expanded here for each one into build/cython/tiles/<name>_<isa>.pxi.
+A kernel module _kernels.<name>_<isa> is the template _kernels/<name>.pyx.in for one instruction set, expanded
+here into build/cython/kernels/<name>_<isa>.pyx.
 
 Environment: FASTCONV_OPENMP=0|1 (never | required; default: wherever a test program links),
 FASTCONV_DEBUG=1 (bounds-checked memoryviews, for tests). Delete build/ after changing either.
@@ -19,6 +19,7 @@ from setuptools.command.build_ext import build_ext
 SRC = Path("src", "fastconv")
 KERNELS = SRC / "_kernels"
 BUILD = Path("build", "cython")
+EXPANDED = BUILD / "kernels"
 DEBUG = os.environ.get("FASTCONV_DEBUG", "") not in ("", "0")
 
 DIRECTIVES = {
@@ -39,7 +40,9 @@ X86 = {
     "x86_v2": ["-march=x86-64-v2"],
     "x86_v3": ["-march=x86-64-v3"],
     "x86_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+    "x86_vnni": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512vnni"],
 }
+BEYOND = {"x86_vnni": ("bytes",)}  # the templates that gain from it; for all others it is x86_v4
 ARM = {"neon": []}
 ANY = {"baseline": []}  # what the compiler takes for granted
 RUN_FIRST = ("fastconv._cpu", "fastconv._threads")  # before a processor without kernels is refused
@@ -76,23 +79,26 @@ class BuildExt(build_ext):
             if not isa:  # kernels are serial
                 ext.extra_compile_args += omp_compile
                 ext.extra_link_args = omp_link
-        self.cythonize(isas)
+        self.cythonize()
         super().build_extensions()
 
-    def cythonize(self, isas):
+    def get_source_files(self):
+        return []  # for an sdist, whose files MANIFEST.in names
+
+    def cythonize(self):
         from Cython import Tempita
         from Cython.Build import cythonize
 
-        tiles = BUILD / "tiles"
-        tiles.mkdir(parents=True, exist_ok=True)
-        for path in KERNELS.glob("*.pxi.in"):
-            for isa in isas:
-                text = Tempita.sub(path.read_text(), isa=isa)
-                write_if_changed(tiles / path.name.replace(".pxi.in", f"_{isa}.pxi"), text)
+        EXPANDED.mkdir(parents=True, exist_ok=True)
+        for ext in self.extensions:
+            if isa := isa_of(ext):
+                path = Path(ext.sources[0])
+                template = KERNELS / f"{path.stem.removesuffix(f'_{isa}')}.pyx.in"
+                write_if_changed(path, Tempita.sub(template.read_text(), isa=isa))
         done = cythonize(
             self.extensions,
             build_dir=str(BUILD),
-            include_path=["src", str(tiles)],
+            include_path=["src"],
             compiler_directives=DIRECTIVES,
             nthreads=self.parallel,
         )
@@ -154,8 +160,8 @@ class BuildExt(build_ext):
 
 def isa_of(ext):
     """The instruction set of a kernel module; None for any other extension."""
-    _, found, isa = ext.name.rpartition("._kernels.")
-    return isa if found else None
+    _, found, name = ext.name.rpartition("._kernels.")
+    return name.partition("_")[2] if found else None
 
 
 def write_if_changed(path, text):
@@ -168,9 +174,16 @@ def extensions():
     import numpy
 
     headers = [str(path) for path in SRC.rglob("*.h")]
-    for path in sorted(SRC.rglob("*.pyx")):
+    sources = sorted(SRC.rglob("*.pyx"))
+    modules = {".".join(path.relative_to("src").with_suffix("").parts): path for path in sources}
+    for template in sorted(KERNELS.glob("*.pyx.in")):
+        name = template.name.removesuffix(".pyx.in")
+        for isa in (*X86, *ARM, *ANY):
+            if name in BEYOND.get(isa, (name,)):
+                modules[f"fastconv._kernels.{name}_{isa}"] = EXPANDED / f"{name}_{isa}.pyx"
+    for module, path in modules.items():
         yield Extension(
-            ".".join(path.relative_to("src").with_suffix("").parts),
+            module,
             [str(path)],
             include_dirs=[str(KERNELS), numpy.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],

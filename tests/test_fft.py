@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from fastconv import _fft, _whole
+from fastconv import _cost, _fft, _whole
 from fastconv._problem import BOUNDARIES
 
 DTYPES = "fdFD"
@@ -156,11 +156,15 @@ def test_blocks_of_many_sides(rng, dtype):
         check(_fft.overlap_save, channels_last, w, lo, full)
 
 
+def lanes(dtype):
+    return _cost.rates().vector_bytes // (4 if dtype in "fF" else 8)
+
+
 @pytest.mark.parametrize("dtype", "fD")
 def test_every_size_of_three_sides(rng, dtype):
     x, w = random(rng, (9, 10, 40), dtype), random(rng, (2, 3, 4), dtype)
     for m, n, nodes in itertools.product([4, 5, 6], [4, 5, 6, 8, 10, 12], [4, 12]):
-        width = nodes * (8 if dtype == "f" else 4)
+        width = nodes * lanes(dtype)
         check(_fft.overlap_save, x, w, (1, 2, 3), (10, 12, 43), size=(m, n, width))
 
 
@@ -168,7 +172,7 @@ def test_every_size_of_three_sides(rng, dtype):
 def test_every_tile_size(rng, dtype):
     x, w = random(rng, (150, 160), dtype), random(rng, (9, 12), dtype)
     for m, nodes in itertools.product([16, 20, 24, 32, 64, 96], [16, 20, 24, 32, 64]):
-        width = nodes * (8 if dtype == "f" else 4)
+        width = nodes * lanes(dtype)
         check(_fft.overlap_save, x, w, (8, 11), (158, 171), size=(m, width))
 
 

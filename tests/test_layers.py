@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.{isa}", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -81,15 +81,14 @@ PURE = [
 ]
 # The protocol __array_function__ is handed the public function, which is looked up when it is needed.
 EXCEPTIONS = {("_convolve", "fastconv")}
-ISAS = ["x86_v2", "x86_v3", "x86_v4", "neon", "baseline"]
 
 ORDER = [name for names in LAYERS.values() for name in names]
 SRC = Path(__file__).parents[1] / "src" / "fastconv"
-SUFFIXES = (".py", ".pyi", ".pyx", ".pxd", ".pxi.in")
+SUFFIXES = (".py", ".pyi", ".pyx", ".pxd", ".pyx.in")
 FILES = sorted(path for path in SRC.rglob("*") if path.name.endswith(SUFFIXES))
 IMPORT = re.compile(
     r"^(?P<indent>[ \t]*)(?:from[ \t]+(?P<source>[\w.]+)[ \t]+c?import[ \t]+(?P<names>\([^)]*\)|[^#\n]*)"
-    r"|c?import[ \t]+(?P<module>[\w.]+)|include[ \t]+\"(?P<include>\w+)\.pxi\")",
+    r"|c?import[ \t]+(?P<module>[\w.]+))",
     re.MULTILINE,
 )
 
@@ -101,8 +100,7 @@ def module_of(path):
     name = ".".join(path.relative_to(SRC).parts).partition(".p")[0].removesuffix(".__init__")
     if name == "__init__":
         return "fastconv"
-    head, _, last = name.rpartition(".")
-    return f"{head}.{{isa}}" if last in ISAS else name
+    return name
 
 
 MODULES = {module_of(path) for path in FILES}
@@ -113,9 +111,7 @@ def imports(path):
     for match in IMPORT.finditer(path.read_text()):
         top = not match["indent"]
         source = match["source"] or match["module"]
-        if match["include"]:
-            yield "_kernels." + match["include"].partition("_")[0], top
-        elif source.startswith("."):
+        if source.startswith("."):
             pytest.fail(f"{path.name}: relative import: {match[0].strip()}")
         elif source == "fastconv" or source.startswith("fastconv."):
             within = source.partition(".")[2]

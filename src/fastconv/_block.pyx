@@ -15,8 +15,9 @@ from functools import lru_cache
 from fastconv._tree import plan
 
 from fastconv._boundary cimport copy_line, copy_strided, source
+from fastconv._direct cimport kernels_of
 from fastconv._kernels.table cimport FC_C64, FC_C128, FC_F32, FC_F64
-from fastconv._tree cimport TABLE, Plan, Tree, spectrum_bytes
+from fastconv._tree cimport Plan, Tree, spectrum_bytes
 
 cnp.import_array()
 
@@ -52,7 +53,7 @@ cdef class Block:
         for a in range(b.n_sides - 1, -1, -1):
             b.size[a] = sizes[a]
             if a < trees:
-                made = plan(real, sizes[a], TABLE.dtype[<int>real].lanes if width == 1 else 1)
+                made = plan(real, sizes[a], kernels_of(<int>real).lanes if width == 1 else 1)
                 self.plans.append(made)
                 b.tree[a] = made.tree
                 b.tree[a].columns = sizes[trees] if columns else 1

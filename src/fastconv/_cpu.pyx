@@ -73,15 +73,25 @@ cdef extern from *:
             return 3;
         return 4;
     }
+
+    /* AVX-512 VNNI, on a processor of level 4 */
+    static int fc_x86_vnni(void) {
+        uint32_t r[4];
+        if (fc_x86_level() < 4) return 0;
+        fc_cpuid(7, r);
+        return HAS(r[ECX], BIT(11));
+    }
     #else
     #define FC_X86_64 0
     static int fc_x86_level(void) { return 0; }
+    static int fc_x86_vnni(void) { return 0; }
     #endif
     """
     const char* FC_COMPILER
     bint FC_ARM64
     bint FC_X86_64
     int fc_x86_level()
+    bint fc_x86_vnni()
 
 compiler = FC_COMPILER.decode()
 x86_level = fc_x86_level()
@@ -92,7 +102,8 @@ def supported_isas():
 
     "baseline" is whatever the compiler takes for granted: it closes every list, built or not.
     """
-    names = [f"x86_v{level}" for level in range(x86_level, 1, -1)]
+    names = ["x86_vnni"] if fc_x86_vnni() else []
+    names += [f"x86_v{level}" for level in range(x86_level, 1, -1)]
     if FC_ARM64:
         names.append("neon")
     return [*names, "baseline"]

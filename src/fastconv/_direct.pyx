@@ -43,7 +43,8 @@ cdef enum:
     MANY_TAPS = 200                 # beside the products of so many taps the copy of a row costs nothing
 cdef double UNIT_MACS = 4e7         # per lane: no unit holds up a signal for long
 
-cdef const fc_kernel_table* TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(_kernels.table, FC_KERNEL_TABLE)
+cdef const fc_kernel_table* TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(
+    _kernels.table("direct"), FC_KERNEL_TABLE)
 DTYPES = {
     np.dtype(name): code for name, code in [
         ("float32", FC_F32), ("float64", FC_F64), ("complex64", FC_C64), ("complex128", FC_C128),

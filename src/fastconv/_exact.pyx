@@ -17,11 +17,12 @@ from fastconv._block import block
 from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, fill, scale_taps, store
 from fastconv._boundary cimport CONSTANT, ZERO
 from fastconv._cut cimport Cut, Place, cut_side, place_of
+from fastconv._direct cimport kernels_of
 from fastconv._kernels.table cimport FC_F64
 from fastconv._mix cimport Mix, mix, mix_bytes
 from fastconv._operands cimport Operands, convolved, locate, put
 from fastconv._rounds cimport aligned, borrow, give_back, run, unit_function
-from fastconv._tree cimport TABLE, multiply, transform
+from fastconv._tree cimport multiply, transform
 
 cnp.import_array()
 
@@ -255,7 +256,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
     extents = [_cost.extent(x.shape[i], w.shape[i], y.shape[i], lo[i - n_batch], boundary[i - n_batch] == ZERO)
                for i in sides]
     problem = tuple([_limbs.Side(y.shape[i], w.shape[i], extent[3]) for i, extent in zip(sides, extents)])
-    plan = _limbs.plan(8 * job.item, most_x, most_w, problem, TABLE.dtype[<int>FC_F64].lanes)
+    plan = _limbs.plan(8 * job.item, most_x, most_w, problem, kernels_of(FC_F64).lanes)
     made = block(FC_F64, plan.sizes)
     set_limbs(&job, plan.limbs)
     set_block(&job, &made.layout)

@@ -10,7 +10,7 @@ The bound, with u = 2^-53, for x and w of any values; errors are relative, and u
 
 - A complex sum errs by u, a product by sqrt(5) u (Brent, Percival and Zimmermann 2007; fused operations only
   lessen it), a twiddle factor by TWIDDLE u.
-- A pass down (_kernels/fft.pxi.in) is sqrt(R) times a unitary map. One of radix 2, a +- w b, adds at most
+- A pass down (_kernels/fft.pyx.in) is sqrt(R) times a unitary map. One of radix 2, a +- w b, adds at most
   (1 + sqrt(5) + TWIDDLE) u to a transform's error in the 2-norm; radix 4 is two of these; radix 3 and 5 come
   to 10 u and 19 u after their products. So the transforms of x and w get errors e_x and e_w in the 2-norm.
 - By Cauchy and Schwarz these change the products in the 1-norm, summed over nodes, by at most

@@ -1,7 +1,7 @@
 # The passes over a block of coefficients, for the drivers (_fft, _whole). `t` comes from plan(...).tree; width, columns
 # and rows may be set in a copy of it. re and im hold n numbers, those of `nodes` nodes from number q before pass i; a
 # whole block is i = 0, q = 0, nodes = 1.
-from fastconv._kernels.table cimport fc_fft, fc_kernel_table
+from fastconv._kernels.table cimport fc_fft
 
 cdef enum:
     MAX_PASSES = 32
@@ -24,7 +24,6 @@ cdef class Plan:
     cdef list tables
 
 
-cdef const fc_kernel_table* TABLE
 cdef Py_ssize_t spectrum_bytes(const Tree* t, Py_ssize_t n) noexcept nogil
 # The transform of a kernel, into h.
 cdef void transform(const Tree* t, char* re, char* im, char* h, int i, Py_ssize_t q, Py_ssize_t nodes,

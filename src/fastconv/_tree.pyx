@@ -1,7 +1,7 @@
 """The FFT of one block: twiddle factors of its size, and the kernels' passes in the order that keeps to the cache.
 
 A block is a polynomial of m coefficients modulo t^m - i; every pass takes each node, a polynomial modulo t^n - w, modulo
-R factors of that modulus (_kernels/fft.pxi.in). Coefficients are numbers, or rows of numbers: then a pass works on
+R factors of that modulus (_kernels/fft.pyx.in). Coefficients are numbers, or rows of numbers: then a pass works on
 whole rows, and at the end a row is multiplied by one number, or is a polynomial with a tree of its own. The passes
 run depth first down to leaves that stay in L1. What the coefficients mean, boundaries and threads are _fft's concern.
 """
@@ -16,14 +16,15 @@ import numpy as np
 
 from fastconv import _kernels
 
-from fastconv._kernels.table cimport FC_F32, FC_KERNEL_TABLE
+from fastconv._direct cimport kernels_of
+from fastconv._kernels.table cimport FC_F32, FC_FFT_TABLE, fc_fft_table
 
 cnp.import_array()
 
 cdef enum:
     LEAF_BYTES = 16 * 1024          # re and im of a leaf
 
-TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(_kernels.table, FC_KERNEL_TABLE)
+cdef const fc_fft_table* TABLE = <const fc_fft_table*>PyCapsule_GetPointer(_kernels.table("fft"), FC_FFT_TABLE)
 cdef double TURN = 2 * np.pi
 
 
@@ -33,9 +34,9 @@ cdef class Plan:
         cdef cnp.ndarray table
         cdef int i
         dtype = np.dtype(np.float32 if code == FC_F32 else np.float64)
-        self.tree.kernels = TABLE.dtype[code].fft
+        self.tree.kernels = TABLE.dtype[code]
         self.tree.item = dtype.itemsize
-        self.tree.lanes = TABLE.dtype[code].lanes
+        self.tree.lanes = kernels_of(code).lanes
         self.tree.m = m
         self.tree.width = self.tree.columns = 1
         self.tree.rows = NULL

@@ -1,31 +1,44 @@
 """Chooses the kernels for this processor, once, at import.
 
-`isa` is the chosen instruction set, `isa_source` what chose it, `table` the capsule with its kernels.
-FASTCONV_ISA=<name> overrides the choice. What the kernels compute is the templates' concern, and which names
-the processor can run is _cpu's.
+`isa` is the chosen instruction set, `isa_source` what chose it, `table(name)` the capsule with the kernels of
+the template <name>.pyx.in. FASTCONV_ISA=<name> overrides the choice. What the kernels compute is the
+templates' concern, and which names the processor can run is _cpu's.
 """
 
 import importlib
-import importlib.util
 import os
+import pkgutil
 from typing import Any
 
 from fastconv._cpu import supported_isas
 
-__all__ = ["ISAS", "available", "built", "isa", "isa_source", "table"]
+__all__ = ["BASE", "ISAS", "available", "built", "isa", "isa_source", "table"]
 
-ISAS = ("x86_v4", "x86_v3", "x86_v2", "neon", "baseline")
+ISAS = ("x86_vnni", "x86_v4", "x86_v3", "x86_v2", "neon", "baseline")
+BASE = {"x86_vnni": "x86_v4"}  # what has the kernels that an instruction set adds nothing to
+
+_modules = {module.name for module in pkgutil.iter_modules(__path__)}
 
 
 def built() -> list[str]:
     """The instruction sets this installation has kernels for, best first."""
-    return [name for name in ISAS if importlib.util.find_spec(f"{__name__}.{name}")]
+    found = {name.partition("_")[2] for name in _modules}
+    return [name for name in ISAS if name in found]
 
 
 def available() -> list[str]:
     """Those of them that this processor can run, best first."""
     supported = supported_isas()
     return [name for name in built() if name in supported]
+
+
+def table(template: str) -> Any:
+    """The kernels of one template for the chosen instruction set."""
+    name = f"{template}_{isa}"
+    if name not in _modules:
+        name = f"{template}_{BASE[isa]}"
+    module: Any = importlib.import_module(f"{__name__}.{name}")
+    return module.table
 
 
 def _choose() -> tuple[str, str]:
@@ -49,4 +62,3 @@ def _list(names: list[str]) -> str:
 
 
 isa, isa_source = _choose()
-table: Any = importlib.import_module(f"{__name__}.{isa}").table

@@ -60,7 +60,7 @@
 #  define FC_KEEP(x) ((void)0)
 #endif
 
-/* A shuffle instead of one more line-crossing load. How far hi is from lo is direct.pxi.in's STEP. */
+/* A shuffle instead of one more line-crossing load. How far hi is from lo is direct.pyx.in's STEP. */
 #if FC_VECTOR_BYTES == 64 && defined(__AVX512F__)
 #  define fc_between(lo, hi, bytes) _mm512_alignr_epi32((__m512i)(hi), (__m512i)(lo), (bytes) / 4)
 #elif FC_VECTOR_BYTES == 32 && defined(__AVX2__)

@@ -1,4 +1,4 @@
-/* The contract between the drivers and one instruction set's kernels: every kernel, per dtype.
+/* The contract between the drivers and one instruction set's kernels: a table for each template <name>.pyx.in.
 
    All pointers are to elements of the dtype, contiguous, aligned to one element; outputs overlap no input.
    corr1d  y[i] = sum_k h[k] x[i + k], 0 <= i < n_out; reads x[0 .. n_out + n_taps - 2] only; n_out, n_taps >= 1.
@@ -25,7 +25,8 @@
 #define FASTCONV_KERNEL_TABLE_H
 #include <stddef.h>
 
-#define FC_KERNEL_TABLE "fastconv._kernels.table.v1"
+#define FC_KERNEL_TABLE "fastconv._kernels.direct.v2"
+#define FC_FFT_TABLE "fastconv._kernels.fft.v2"
 
 enum { FC_F32, FC_F64, FC_LD, FC_C64, FC_C128, FC_I16, FC_I32, FC_I64, FC_I64N, FC_N_DTYPES };
 enum { FC_FIXED_HEIGHTS = 8 };
@@ -56,12 +57,14 @@ typedef struct {
     fc_corr1d corr1d;
     fc_tile tile[FC_FIXED_HEIGHTS], column[FC_FIXED_HEIGHTS];
     fc_add add;
-    const fc_fft *fft;
 } fc_kernels;
 
 typedef struct {
-    const char *isa;
     int vector_bytes;
     fc_kernels dtype[FC_N_DTYPES];
 } fc_kernel_table;
+
+typedef struct {
+    const fc_fft *dtype[FC_N_DTYPES];
+} fc_fft_table;
 #endif

@@ -1,6 +1,7 @@
-# One instruction set's kernels, as the drivers see them; the contract is in table.h.
+# One instruction set's kernels, as the drivers see them; the contracts are in table.h.
 cdef extern from "table.h" nogil:
     const char* FC_KERNEL_TABLE
+    const char* FC_FFT_TABLE
     enum:
         FC_F32
         FC_F64
@@ -40,8 +41,8 @@ cdef extern from "table.h" nogil:
         fc_tile[FC_FIXED_HEIGHTS] tile
         fc_tile[FC_FIXED_HEIGHTS] column
         fc_add add
-        const fc_fft* fft
     ctypedef struct fc_kernel_table:
-        const char* isa
         int vector_bytes
         fc_kernels* dtype
+    ctypedef struct fc_fft_table:
+        const fc_fft** dtype
