@@ -136,7 +136,10 @@ def test_conversions(name, a):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("a", ["abc", ["a", "b"], [b"a"], None, {}, object()], ids=lambda a: type(a).__name__ + str(a)[:5])
+NO_ARRAYS = {"str": "abc", "list": ["a", "b"], "bytes": [b"a"], "None": None, "dict": {}, "object": object()}
+
+
+@pytest.mark.parametrize("a", NO_ARRAYS.values(), ids=NO_ARRAYS)
 def test_what_is_no_array_is_refused(name, a):
     for arguments in [(a, [1, 2]), ([1, 2], a)]:
         with pytest.raises((TypeError, ValueError)):
