@@ -135,10 +135,10 @@ def test_conversions(name, a):
     assert_like_numpy(name, a, a)
 
 
-@pytest.mark.parametrize("name", NAMES)
 NO_ARRAYS = {"str": "abc", "list": ["a", "b"], "bytes": [b"a"], "None": None, "dict": {}, "object": object()}
 
 
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("a", NO_ARRAYS.values(), ids=NO_ARRAYS)
 def test_what_is_no_array_is_refused(name, a):
     for arguments in [(a, [1, 2]), ([1, 2], a)]:
