@@ -7,7 +7,6 @@ A block x is what some outputs read: it has all that their windows hold, outside
 Blocks, kernels and outputs are C-contiguous and of one dtype. Which blocks there are, nan._blocks decides.
 """
 
-from libc.stdint cimport uint8_t
 cimport numpy as cnp
 
 cnp.import_array()
@@ -25,14 +24,19 @@ ctypedef fused any_real:
     long double
 
 
-def weights(const uint8_t[::1] missing, any_real[::1] ok):
-    """1 where there is a value, 0 where it is missing."""
-    cdef Py_ssize_t i, n = ok.shape[0]
-    cdef const uint8_t* mark = &missing[0]
-    cdef any_real* at = &ok[0]
+def take_out(any_real[::1] block, any_real[::1] weights, double value):
+    """weights = 1 where there is a number, 0 where there is NaN; `value` takes its place. How many there are."""
+    cdef Py_ssize_t i, n = block.shape[0], count = 0
+    cdef any_real* x = &block[0]
+    cdef any_real* ok = &weights[0]
+    cdef any_real v, put = <any_real>value, one = 1, zero = 0
     with nogil:
         for i in range(n):
-            at[i] = <any_real>(1 - mark[i])
+            v = x[i]
+            ok[i] = one if v == v else zero
+            x[i] = v if v == v else put
+            count += 0 if v == v else 1
+    return count
 
 
 cdef struct Shape:
@@ -83,7 +87,7 @@ def subtract(const Py_ssize_t[::1] points, tuple n, const real[::1] w, tuple m, 
             subtract_rows(&s, 0, points[k], &w[0], &y[0])
 
 
-cdef void sum_rows(const Shape* s, int a, const real* x, const uint8_t* missing, const real** w, double* top,
+cdef void sum_rows(const Shape* s, int a, const real* x, const real* ok, const real** w, double* top,
                    double* bottom) noexcept nogil:
     """Add the terms of one output, from axis a on, and what the weights of its values add up to."""
     cdef Py_ssize_t t
@@ -91,18 +95,18 @@ cdef void sum_rows(const Shape* s, int a, const real* x, const uint8_t* missing,
     if a == s.ndim - 1:
         for t in range(s.m[a]):
             value += <double>w[0][t] * <double>x[t]
-            weight += <double>w[0][t] * <double>(1 - missing[t])
+            weight += <double>w[0][t] * <double>ok[t]
         top[0] += value
         bottom[0] += weight
         w[0] += s.m[a]
         return
     for t in range(s.m[a]):
-        sum_rows(s, a + 1, x + t * s.x_step[a], missing + t * s.x_step[a], w, top, bottom)
+        sum_rows(s, a + 1, x + t * s.x_step[a], ok + t * s.x_step[a], w, top, bottom)
 
 
-def sums_at(const Py_ssize_t[::1] outputs, const real[::1] x, const uint8_t[::1] missing, tuple n, const real[::1] w,
+def sums_at(const Py_ssize_t[::1] outputs, const real[::1] x, const real[::1] ok, tuple n, const real[::1] w,
             tuple m, double[::1] tops, double[::1] bottoms):
-    """At some outputs: sum of w x, and sum of w over what is not missing. x is 0 where it is missing."""
+    """At some outputs: sum of w x, and sum of w ok."""
     cdef Shape s = shape_of(n, m)
     cdef Py_ssize_t k, o, at
     cdef int a
@@ -114,4 +118,4 @@ def sums_at(const Py_ssize_t[::1] outputs, const real[::1] x, const uint8_t[::1]
                 at += o // s.y_step[a] * s.x_step[a]
                 o = o % s.y_step[a]
             taps = &w[0]
-            sum_rows(&s, 0, &x[at], &missing[at], &taps, &tops[k], &bottoms[k])
+            sum_rows(&s, 0, &x[at], &ok[at], &taps, &tops[k], &bottoms[k])

@@ -24,7 +24,9 @@ CONSTANT = BOUNDARIES["constant"]
 BLOCK_BYTES = 1 << 19
 BLOCK_TAPS = 3  # a block is so many times as long as the kernel at least
 LONG = 8  # times the kernel: then an axis is worth cutting
-SUBTRACT_SECONDS = 0.3e-9  # a tap of a missing value
+SUBTRACT_SECONDS = 0.4e-9  # a tap of a missing value,
+ROW_SECONDS = 8e-9  # a row of the kernel's last axis,
+FIND_SECONDS = 1.5e-9  # and a value that may be missing
 FEW_TERMS = 1 << 18  # of sums that are not worth a look at which are empty
 EXACT = ("direct", "sparse")  # methods that err by eps of an output's own terms
 LITTLE = {4: 1 / 16, 8: 1 / 1024}  # by item size: a denominator, of the sum of all |w|
@@ -108,11 +110,10 @@ class _Kernel(NamedTuple):
 
 
 class _Memory:
-    """For one block at a time: its values, which are missing, weights 0 and 1, and its denominators."""
+    """For one block at a time: its values, weights 0 and 1, and its denominators."""
 
     def __init__(self, size: int, dtype: np.dtype[Any]) -> None:
         self.x = np.empty(size, dtype)
-        self.missing = np.empty(size, bool)
         self._more: dict[str, Array] = {}
 
     def more(self, name: str, shape: tuple[int, ...]) -> Array:
@@ -188,17 +189,15 @@ def _block(call: Call, kernel: _Kernel, x: Array, y: Array, memory: _Memory) -> 
     """The outputs of one block, whose values it may change."""
     p = problem(True, x.shape, x.dtype, kernel.w.shape, x.dtype, "valid", None, "zero", tuple(range(x.ndim)))
     method = choose(p, "auto", kernel.w, kernel.kept)
-    missing = memory.missing[: x.size].reshape(x.shape)
-    count = 0
+    ok, count = memory.more("ok", x.shape), 0
     if call.treatment != "propagate":
-        count = int(np.count_nonzero(np.isnan(x, out=missing)))
-    if count:
-        np.copyto(x, call.fill_value if call.treatment == "fill" else 0, where=missing)
+        value = call.fill_value if call.treatment == "fill" else 0.0
+        count = _missing.take_out(x.reshape(-1), ok.reshape(-1), value)
     weighted = count > 0 and call.treatment == "interpolate"
     sums = y if y.dtype == x.dtype else memory.more("sums", y.shape)
     method.run(p, x, kernel.w, sums, 0, call.workers, None, kernel.kept)
     if weighted:
-        below = _denominators(p, method, kernel, x, missing, count, sums, call.workers, memory)
+        below = _denominators(p, method, kernel, x, ok, count, sums, call.workers, memory)
         with np.errstate(all="ignore"):
             np.divide(sums, below, out=sums)
         if not call.normalized:
@@ -213,7 +212,7 @@ def _denominators(
     method: Method,
     kernel: _Kernel,
     x: Array,
-    missing: Array,
+    ok: Array,
     count: int,
     sums: Array,
     workers: int,
@@ -221,35 +220,33 @@ def _denominators(
 ) -> Array:
     """Those of the outputs; where little is left of them, the sums are computed again."""
     taps, m = kernel.w.reshape(-1), kernel.w.shape
-    marks = missing.reshape(-1).view(np.uint8)
     below = memory.more("below", sums.shape)
-    few = x.dtype.itemsize in LITTLE and count * taps.size * SUBTRACT_SECONDS < method.seconds(p)
+    seconds = count * (taps.size * SUBTRACT_SECONDS + taps.size // m[-1] * ROW_SECONDS) + x.size * FIND_SECONDS
+    few = x.dtype.itemsize in LITTLE and seconds < method.seconds(p)
     if few:
         below[...] = kernel.sum
-        _missing.subtract(np.flatnonzero(missing), x.shape, taps, m, below.reshape(-1))
+        _missing.subtract(np.flatnonzero(ok == 0), x.shape, taps, m, below.reshape(-1))
     else:
-        ok = memory.more("ok", x.shape)
-        _missing.weights(marks, ok.reshape(-1))
         method.run(p, ok, kernel.w, below, 0, workers, None, kernel.kept)
     if few or method.name not in EXACT:
         limit = LITTLE[x.dtype.itemsize] * kernel.size
         if not below.min() >= limit:
             weak = np.flatnonzero(np.abs(below) < limit)
             if weak.size * taps.size > FEW_TERMS:
-                empty = _values(missing, m).reshape(-1)[weak] == 0
+                empty = _values(ok, m).reshape(-1)[weak] == 0
                 below.reshape(-1)[weak[empty]] = 0
                 sums[np.unravel_index(weak[empty], sums.shape)] = 0
                 weak = weak[~empty]
             tops, bottoms = np.zeros((2, weak.size))
-            _missing.sums_at(weak, x.reshape(-1), marks, x.shape, taps, m, tops, bottoms)
+            _missing.sums_at(weak, x.reshape(-1), ok.reshape(-1), x.shape, taps, m, tops, bottoms)
             below.reshape(-1)[weak] = bottoms
             sums[np.unravel_index(weak, sums.shape)] = tops
     return below
 
 
-def _values(missing: Array, m: tuple[int, ...]) -> Array:
+def _values(ok: Array, m: tuple[int, ...]) -> Array:
     """How many values each window holds."""
-    count = 1 - missing.astype(np.int32)
+    count = ok.astype(np.int32)
     for axis, taps in enumerate(m):
         n_out = count.shape[axis] - taps + 1
         np.cumsum(count, axis, out=count)
