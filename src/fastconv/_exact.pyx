@@ -33,7 +33,9 @@ cdef enum:
     MAX_TERMS = MAX_LIMBS * MAX_LIMBS
     OWN_KERNEL_BLOCKS = 16          # blocks in one unit that has its own kernel
     BLOCK_BYTES = 2 * 1024 * 1024   # of all limbs of a block that one thread works on at a time
-    NODE_BYTES = 1024 * 1024        # of all limbs of a node
+    NODE_BYTES = 2 * 1024 * 1024    # of all limbs of a node
+    MANY_SETS = 64 * 1024           # halves of blocks so large would share cache sets, ...
+    SPREAD = 83 * 64                # ... were they not so far apart
 
 cdef double SECONDS_PER_BYTE = 0.5e-9           # of one step of a block in parts
 cdef double MAGIC = 6755399441055744.0          # 1.5 2^52: adding it rounds to integers, which lie in the low bits
@@ -343,7 +345,7 @@ cdef void set_block(Job* job, const Layout* b) noexcept:
     job.raw.half = (b.half // sizeof(double) * job.item + PAD - 1) // PAD * PAD
     for a in range(b.n_sides):
         job.raw.tree[a].item = job.item
-    job.mix.im = b.half + PAD
+    job.mix.im = b.half + (SPREAD if b.half >= MANY_SETS else PAD)
     job.mix.block = 2 * job.mix.im
     job.mix.spectrum = b.spectrum
 

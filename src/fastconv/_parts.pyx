@@ -9,7 +9,7 @@ from fastconv._block cimport Layout, View, fill_range, row_of, store_range
 from fastconv._tree cimport Tree
 
 cdef enum:
-    PART_BYTES = 128 * 1024         # of the columns that are worked on at a time
+    PART_BYTES = 512 * 1024         # of the columns that are worked on at a time
     LINE_BYTES = 256                # of a row of them, at least
 
 
