@@ -23,6 +23,7 @@ LAYERS = {
         "_sparse",
         "_tree",
         "_block",
+        "_parts",
         "_operands",
         "_fft",
         "_whole",
@@ -31,6 +32,7 @@ LAYERS = {
         "_mix",
         "_exact",
         "_bank",
+        "_missing",
     ],
     "planning": [
         "_check",
@@ -45,6 +47,7 @@ LAYERS = {
         "_bounds",
         "_rtol",
         "_convolve",
+        "_digits",
     ],
     "package": ["_entry", "_explain", "_convolver", "_config", "fastconv"],
     "domains": [
@@ -64,6 +67,10 @@ LAYERS = {
         "ndimage._derivatives",
         "ndimage._gaussian",
         "ndimage",
+        "nan._arguments",
+        "nan._blocks",
+        "nan",
+        "exact",
     ],
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }

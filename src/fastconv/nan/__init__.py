@@ -1,8 +1,8 @@
 """Convolution of data in which values are missing, with the arguments of `astropy.convolution.convolve`.
 
 A value is missing where it is NaN or masked. `convolve` takes plain arrays and masked ones, of any number of
-dimensions and with kernels of any shape, and does what Astropy's `convolve` and `convolve_fft` do; docs/missing_data.md
-tells what the treatments do, and where results differ.
+dimensions and with kernels of any shape, and does what Astropy's `convolve` and `convolve_fft` do;
+docs/missing_data.md tells what the treatments do, and where results differ.
 
     _arguments      checks
     _blocks         the array in pieces: numerators, and denominators where values are missing
@@ -10,15 +10,14 @@ tells what the treatments do, and where results differ.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from numpy.typing import ArrayLike
 
+from fastconv._problem import Array
 from fastconv.nan import _arguments, _blocks
 
 __all__ = ["convolve"]
-
-Array = _blocks.Array
 
 
 def convolve(
@@ -51,8 +50,8 @@ def convolve(
         Real numbers, as many dimensions as `array`; lengths may be odd or even.
     boundary : {"fill", "extend", "wrap", None}, optional
         What stands outside: `fill_value`; the nearest element; the array again. None computes only outputs
-        whose window lies inside, and leaves 0 at the others. "zero" (0), "constant" (`fill_value`), "nearest",
-        "reflect" and "mirror" are known as well; see `fastconv.convolve`.
+        whose window lies inside, and leaves 0 at the others. "zero" (0), "constant" (`fill_value`),
+        "nearest", "reflect" and "mirror" are known as well; see `fastconv.convolve`.
     fill_value : float, optional
         NaN: what stands outside is missing.
     nan_treatment : {"interpolate", "fill", "propagate", "ignore"}, optional
@@ -79,9 +78,9 @@ def convolve(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as said above; if the kernel's sum is too near to zero though the kernel is to be
-        normalized, or values are missing and to be interpolated; if no window lies inside an array with the
-        boundary None; if the kernel is a masked array in which elements are masked.
+        If an argument is not as said above; if the kernel's sum is too near to zero though the kernel is to
+        be normalized, or values are missing and to be interpolated; if no window lies inside an array with
+        the boundary None; if the kernel is a masked array in which elements are masked.
 
     See Also
     --------
@@ -89,10 +88,11 @@ def convolve(
 
     Notes
     -----
-    Outputs of "interpolate" are NaN where no value has a weight. Sums are kept in the precision of the result,
-    in float32 for float16. Beyond input and output, memory for some pieces is used: about 1 MB each, or what
-    three times the kernel's length of rows takes. Denominators are computed where values are missing only, and
-    term by term where transforms are not exact enough: a mean of few values is as exact as any other.
+    Outputs of "interpolate" are NaN where no value has a weight. Sums are kept in the precision of the
+    result, in float32 for float16. Beyond input and output, memory for some blocks is used: about 0.5 MB
+    each, or what three times the kernel's length of rows takes. Denominators are computed where values are
+    missing only, and term by term where transforms are not exact enough: a mean of few values is as exact as
+    any other.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def convolve(
     >>> nan.convolve([1.0, np.nan, 3.0, 5.0], [1, 1, 1], boundary="extend")
     array([1.        , 2.        , 4.        , 4.33333333])
     >>> nan.convolve([1.0, np.nan, 3.0, 5.0], [1, 1, 1], fill_value=np.nan, preserve_nan=True)
-    array([1., nan, 4., 4.])
+    array([ 1., nan,  4.,  4.])
     """
     call = _arguments.call(
         array,

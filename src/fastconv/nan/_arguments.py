@@ -45,8 +45,8 @@ class Call(NamedTuple):
         """Values are missing and to be interpolated: can they be?"""
         if abs(self.total) <= self.tolerance:
             raise ValueError(
-                "kernel must not have a sum near zero for nan_treatment 'interpolate' of data with missing values, "
-                f"got the sum {self.total}; nan_treatment 'fill' or 'ignore' takes any kernel"
+                "kernel must not have a sum near zero for nan_treatment 'interpolate' of data with missing "
+                f"values, got the sum {self.total}; nan_treatment 'fill' or 'ignore' takes any kernel"
             )
 
 
@@ -81,10 +81,12 @@ def call(
             raise ValueError(f"{name} must not be empty, got shape {part.shape}")
     if boundary is None and any(m > n for n, m in zip(x.shape, w.shape)):
         raise ValueError(
-            f"kernel must be no longer than the array {x.shape} along any axis for boundary None, got {w.shape}"
+            f"kernel must be no longer than the array {x.shape} along any axis for boundary None, "
+            f"got {w.shape}"
         )
     dtype = x.dtype.newbyteorder("=") if x.dtype.kind == "f" else np.dtype(float)
-    w, total = _taps(w, np.dtype(np.float32) if dtype.char == "e" else dtype, bool(normalize_kernel), tolerance)
+    summed = np.dtype(np.float32) if dtype.char == "e" else dtype
+    w, total = _taps(w, summed, bool(normalize_kernel), tolerance)
     return Call(
         x=x,
         mask=_mask(mask, array, x.shape),
@@ -123,8 +125,8 @@ def _taps(w: Array, dtype: np.dtype[Any], normalize: bool, tolerance: float) -> 
     if normalize:
         if not abs(total) > tolerance:
             raise ValueError(
-                f"kernel must not have a sum near zero to be normalized, got {float(total)}; normalize_kernel=False "
-                "takes any kernel"
+                f"kernel must not have a sum near zero to be normalized, got {float(total)}; "
+                "normalize_kernel=False takes any kernel"
             )
         wide = wide / total
     return wide.astype(dtype), float(total)

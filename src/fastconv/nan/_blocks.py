@@ -1,11 +1,11 @@
 """The array in blocks: their numerators, and denominators where values are missing.
 
-A block is a slab of outputs with all that their windows hold, outside values too, copied to memory of its own, so
-that NaNs can be taken out. Where nothing is missing, or denominators do not matter, the array itself is convolved.
+A block is a slab of outputs with all that their windows hold, outside values too, copied to memory of its
+own, so that NaNs can be taken out. Where nothing is missing, or may stay, the array itself is convolved.
 
-A denominator is the sum of the kernel less the taps that meet missing values: these are subtracted if that is less
-work than the convolution of weights 0 and 1. Both ways, and a transform for the numerator, err by some eps of the
-sum of all |w|, so outputs of which little is left of the denominator are summed term by term.
+A denominator is the sum of the kernel less the taps that meet missing values: these are subtracted if that is
+less work than the convolution of weights 0 and 1. Subtractions and transforms err by some eps of the sum of
+all |w|, so outputs of which little is left of the denominator are summed term by term.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _in_order(call: Call) -> None:
     """Axes from the widest stride to the narrowest."""
     y, inside = call.y, call
     if call.boundary is None:
-        box = tuple(slice(m // 2, n - (m - 1 - m // 2)) for n, m in zip(call.x.shape, call.w.shape))
+        box = tuple(slice(m - 1 - m // 2, n - m // 2) for n, m in zip(call.x.shape, call.w.shape))
         y[...] = 0
         inside = call._replace(y=y[box])
     if call.treatment == "propagate" and call.mask is None and y.dtype == call.w.dtype:
@@ -97,7 +97,7 @@ def _whole(call: Call) -> None:
     )
 
 
-# ---- blocks ----------------------------------------------------------------------------------------------------------
+# ---- blocks ------------------------------------------------------------------------------------------------
 
 
 class _Kernel(NamedTuple):
@@ -153,7 +153,7 @@ def _along(axis: int, part: Any) -> tuple[Any, ...]:
 
 
 def _fill(x: Array, call: Call, axis: int, begin: int, lo: list[int]) -> None:
-    """x = the array continued by the boundary's rule, NaN where masked: all that outputs from `begin` on read."""
+    """x = the array continued, NaN where masked: all that the outputs from `begin` on read."""
     code, first, n = call.boundary or 0, begin - lo[axis], x.shape[axis]
     middle = [slice(at, at + size) for at, size in zip(lo, call.x.shape)]
     enters = min(max(0, -first), n)
@@ -221,8 +221,8 @@ def _denominators(
     """Those of the outputs; where little is left of them, the sums are computed again."""
     taps, m = kernel.w.reshape(-1), kernel.w.shape
     below = memory.more("below", sums.shape)
-    seconds = count * (taps.size * SUBTRACT_SECONDS + taps.size // m[-1] * ROW_SECONDS) + x.size * FIND_SECONDS
-    few = x.dtype.itemsize in LITTLE and seconds < method.seconds(p)
+    each = taps.size * SUBTRACT_SECONDS + taps.size // m[-1] * ROW_SECONDS
+    few = x.dtype.itemsize in LITTLE and count * each + x.size * FIND_SECONDS < method.seconds(p)
     if few:
         below[...] = kernel.sum
         _missing.subtract(np.flatnonzero(ok == 0), x.shape, taps, m, below.reshape(-1))
