@@ -1,7 +1,7 @@
 """`fastconv.exact`: against sums of Python's integers; where those are too many, against checksums.
 
-A convolution is a product of polynomials, so at any point r its value is the product of theirs: modulo 2^64 at
-odd r for results that wrap, modulo the prime 2^61 - 1 for Python's integers. Neither is the engine's arithmetic.
+A convolution is a product of polynomials, so at any point r its value is the product of theirs: modulo 2^64
+at odd r for results that wrap, modulo the prime 2^61 - 1 for Python's integers.
 """
 
 import doctest

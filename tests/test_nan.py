@@ -1,9 +1,9 @@
 """Convolution of data with missing values, against its formulas: one output after the other, in long double.
 
-    interpolate   sum of w x over what is there / sum of w over what is there   (× sum of w if not normalized)
-    fill          missing values are the fill value
-    propagate     NaN is NaN
-    ignore        sum of w x over what is there
+interpolate   sum of w x over what is there / sum of w over what is there   (× sum of w if not normalized)
+fill          missing values are the fill value
+propagate     NaN is NaN
+ignore        sum of w x over what is there
 """
 
 import doctest

@@ -29,7 +29,7 @@ ROW_SECONDS = 8e-9  # a row of the kernel's last axis,
 FIND_SECONDS = 1.5e-9  # and a value that may be missing
 FEW_TERMS = 1 << 18  # of sums that are not worth a look at which are empty
 EXACT = ("direct", "sparse")  # methods that err by eps of an output's own terms
-LITTLE = {4: 1 / 16, 8: 1 / 1024}  # by item size: a denominator, of the sum of all |w|
+LITTLE = {4: 1 / 16, 8: 1 / 64}  # by item size: a denominator, of the sum of all |w|
 
 
 def run(call: Call) -> Array:
