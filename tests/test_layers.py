@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -31,6 +31,7 @@ LAYERS = {
         "_mix",
         "_exact",
         "_bank",
+        "_layer",
     ],
     "planning": [
         "_check",
