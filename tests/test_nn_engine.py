@@ -264,3 +264,96 @@ def test_strided_weights():
     _layer.forward(x, w, bias, first, *layer.arguments(), 1)
     _layer.forward(x, laid_out(w, "channels last"), bias[::-1].copy()[::-1], second, *layer.arguments(), 1)
     np.testing.assert_array_equal(first, second)
+
+
+def run_transposed(layer, dtype, seed, x_layout="plain", y_layout="plain", with_bias=True, workers=1):
+    """With layer.size as the input's sizes and layer.n as the result's."""
+    rng = np.random.default_rng(seed)
+    x = values(rng, (layer.images, layer.groups * layer.outputs, *layer.size), dtype)
+    w = values(rng, (layer.groups * layer.outputs, layer.channels, *layer.taps), dtype)
+    bias = values(rng, (layer.groups * layer.channels,), dtype) if with_bias else None
+    y, untouched = guarded((layer.images, layer.groups * layer.channels, *layer.n), dtype, y_layout)
+    arguments = layer.stride, layer.dilation, layer.lo, layer.groups
+    _layer.transposed(laid_out(x, x_layout), w, bias, y, *arguments, workers)
+    assert untouched()
+    return x, w, bias, y
+
+
+def check_transposed(layer, dtype, seed, **options):
+    x, w, bias, y = run_transposed(layer, dtype, seed, **options)
+    arguments = layer.n, layer.stride, layer.dilation, layer.lo, layer.groups
+    expected = reference.transposed(x, w, bias, *arguments)
+    magnitude = None if y.dtype.kind == "i" else reference.transposed(x, w, bias, *arguments, magnitude=True)
+    check(y, expected, magnitude, layer.outputs * math.prod(layer.taps))
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(
+    layers(most=20),
+    st.sampled_from(DTYPES),
+    st.integers(0, 2**32),
+    st.sampled_from(LAYOUTS),
+    st.sampled_from(LAYOUTS),
+    st.booleans(),
+    st.sampled_from([1, 2, 3, 8]),
+)
+def test_transposed(layer, dtype, seed, x_layout, y_layout, with_bias, workers):
+    layer.size = tuple(min(n, 16) for n in layer.size)
+    check_transposed(
+        layer, dtype, seed, x_layout=x_layout, y_layout=y_layout, with_bias=with_bias, workers=workers
+    )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["3×3", "7×7 s2", "1×1 s2", "1-D strided", "3-D", "dilated", "groups"])
+def test_transposed_larger(name, layout):
+    check_transposed(LARGER[name], "float32", 7, x_layout=layout)
+    check_transposed(LARGER[name], "float32", 8, y_layout=layout)
+
+
+def run_weight_gradient(layer, dtype, seed, x_layout="plain", w_layout="plain", workers=1):
+    rng = np.random.default_rng(seed)
+    x, w, _ = layer.arrays(rng, dtype)
+    gy = values(rng, (layer.images, len(w), *layer.size), dtype)
+    gw, untouched = guarded(w.shape, dtype, w_layout)
+    arguments = layer.arguments()
+    _layer.weight_gradient(laid_out(x, x_layout), laid_out(gy, x_layout), gw, *arguments, layer.groups, workers)
+    assert untouched()
+    return x, gy, gw
+
+
+def check_weight_gradient(layer, dtype, seed, **options):
+    x, gy, gw = run_weight_gradient(layer, dtype, seed, **options)
+    arguments = layer.taps, layer.stride, layer.dilation, layer.lo, layer.boundary, layer.groups
+    expected = reference.weight_gradient(x, gy, *arguments)
+    magnitude = None
+    if gw.dtype.kind != "i":
+        magnitude = reference.weight_gradient(x, gy, *arguments, magnitude=True)
+    check(gw, expected, magnitude, layer.images * math.prod(layer.size))
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(
+    layers(most=20),
+    st.sampled_from(DTYPES),
+    st.integers(0, 2**32),
+    st.sampled_from(LAYOUTS),
+    st.sampled_from(LAYOUTS),
+    st.sampled_from([1, 2, 3, 8]),
+)
+def test_weight_gradient(layer, dtype, seed, x_layout, w_layout, workers):
+    check_weight_gradient(layer, dtype, seed, x_layout=x_layout, w_layout=w_layout, workers=workers)
+
+
+@pytest.mark.parametrize("name", LARGER)
+def test_weight_gradient_larger(name):
+    check_weight_gradient(LARGER[name], "float32", 9)
+    check_weight_gradient(LARGER[name], "float32", 9, x_layout="channels last", w_layout="channels last")
+
+
+@pytest.mark.parametrize("run", [run_transposed, run_weight_gradient])
+@pytest.mark.parametrize("name", ["3×3", "7×7 s2", "1×1 images", "1-D", "groups"])
+def test_bits_of_gradients_do_not_depend_on_threads(name, run):
+    one, *others = (run(LARGER[name], "float32", 4, workers=n)[-1] for n in (1, 2, 3, 8))
+    for other in others:
+        assert other.tobytes() == one.tobytes()

@@ -14,6 +14,9 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
+from itertools import product
+from math import gcd
+
 import numpy as np
 
 from fastconv import _kernels
@@ -351,6 +354,71 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
         units *= job.side[a].parts
         seconds *= job.side[a].extent
     run(&job, <unit_function>layer_unit, units, seconds, scratch, workers, tick)
+
+
+def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo, Py_ssize_t groups,
+               int workers, tick=None):
+    """y[n, c, i] = bias[c] + sum over o, t of w[o, c, t] x[n, o, q], where q stride + t dilation - lo = i.
+
+    This is a transposed convolution, and the gradient of `forward`'s input. Outputs of the same i modulo the stride see the
+    same taps: theirs is a `forward` of stride 1.
+
+    Parameters
+    ----------
+    x : ndarray
+        (N, O, *S).
+    w : ndarray
+        (O, C / groups, *K).
+    bias : ndarray or None
+        (C,).
+    y : ndarray
+        (N, C, *So) with any sizes So. Written.
+    stride, dilation, lo, groups, workers, tick
+        As for `forward`, with zeros around x.
+    """
+    cdef int nd = x.ndim - 2
+    cdef Py_ssize_t o = w.shape[0] // groups
+    turned = np.moveaxis(w.reshape((groups, o, *(<object>w).shape[1:])), 1, 2)
+    turned = turned.reshape((groups * w.shape[1], o, *(<object>w).shape[2:]))
+    phases = [list(_phases(*side)) for side in zip((<object>w).shape[2:], stride, dilation, lo)]
+    for phase in product(*phases):
+        first, taps, step, begin = zip(*phase)
+        forward(x, turned[(..., *taps)], bias, y[(..., *[slice(i, None, s) for i, s in zip(first, stride)])], (1,) * nd,
+                step, begin, (0,) * nd, workers)
+
+
+def _phases(taps, stride, dilation, lo):
+    """Of each output modulo the stride: the first such, its taps from the last to the first, their dilation and lo."""
+    step = gcd(stride, dilation)
+    for first in range(stride):
+        here = [t for t in range(min(taps, stride // step)) if (first + lo - t * dilation) % stride == 0]
+        if here:
+            last = here[0] + (taps - 1 - here[0]) // (stride // step) * (stride // step)
+            yield (first, slice(last, here[0] - 1 if here[0] else None, -(stride // step)),
+                   dilation // step, (last * dilation - first - lo) // stride)
+        else:
+            yield first, slice(0, 0), 1, 0
+
+
+def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride, tuple dilation, tuple lo, tuple boundary,
+                    Py_ssize_t groups, int workers, tick=None):
+    """gw[o, c, t] = sum over n, p of gy[n, o, p] x~[n, c, p stride + t dilation - lo].
+
+    Parameters
+    ----------
+    x : ndarray
+        (N, C, *S).
+    gy : ndarray
+        (N, O, *So).
+    gw : ndarray
+        (O, C / groups, *K). Written.
+    stride, dilation, lo, boundary, groups, workers, tick
+        As for `forward`.
+    """
+    cdef Py_ssize_t g, c = x.shape[1] // groups, o = gy.shape[1] // groups
+    for g in range(groups):
+        forward(x[:, g * c:(g + 1) * c].swapaxes(0, 1), gy[:, g * o:(g + 1) * o].swapaxes(0, 1), None,
+                gw[g * o:(g + 1) * o].swapaxes(0, 1), dilation, stride, lo, boundary, workers)
 
 
 cdef Py_ssize_t _sizes(Job* job) noexcept:
