@@ -4,7 +4,7 @@
 any axes, boundaries, a place for the result, threads. The package from top to bottom; imports point down:
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
-    signal ndimage nn                   those of scipy.signal, scipy.ndimage, torch.nn.functional; imported when used
+    signal ndimage nn                   those of scipy.signal, scipy.ndimage, PyTorch; imported when used
     _convolver                          kernels prepared for many signals
     _explain                            what a call would do, and how exact it would be
     _entry                              the public functions; small calls go straight to a kernel
