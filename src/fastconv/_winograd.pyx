@@ -5,15 +5,15 @@
 Tiles of m x m outputs: the inputs of each, (m + 2) x (m + 2), are transformed by channel; at each of the (m + 2)^2 points
 the channels are summed, a product of matrices; the sums are transformed back. That is 4 or 2.25 products an output where
 the sum has 9. A block of tiles small enough for its transforms to stay in L2 is taken through all of it. Where there are
-few blocks, they are transformed first and their output channels are units of their own. What is computed does not depend
-on how it is divided.
+few blocks for the threads, they are transformed first, and then panels of output channels are units of their own. The
+sums are the same, in the same order, however the work is divided.
 
 A value that is not finite would spread over its tile: outputs of such tiles are summed again as they are written. The
 caller has validated everything.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 cimport numpy as cnp
 
 import numpy as np
@@ -24,15 +24,16 @@ from fastconv._toom_cook import POINTS, transforms
 from fastconv._boundary cimport copy_strided, source
 from fastconv._kernels.winograd cimport FC_WINOGRAD_TABLE, fc_winograd, fc_winograd_table
 from fastconv._rounds cimport aligned, borrow, give_back, run, unit_function
+from fastconv._threads cimport team_done, team_size
 
 cnp.import_array()
 
 cdef enum:
     CONSTANTS = 8
-    BLOCK_BYTES = 1024 * 1024       # transforms of a block's inputs: half of L2
+    BLOCK_BYTES = 512 * 1024        # transforms of a block's inputs: they, the sums and the taps share L2
     LEAST_TILES = 28                # in a block, since all transforms of the taps are read for each
     MOST_TILES = 112
-    FEW_BLOCKS = 8
+    MANY_BLOCKS = 4                 # for each thread: they divide the work well enough
     L1_PART = 1024                  # rows a multiple of this apart share too few cache sets
 cdef double PRODUCTS = 2e9          # per lane and second: a rough estimate
 
@@ -329,12 +330,13 @@ cdef void begin(Job* job, cnp.ndarray w, int m):
 cdef void divide(Job* job, Py_ssize_t images):
     """Into blocks, and how their transforms lie in memory."""
     cdef Py_ssize_t size = job.lanes * job.item, points = job.n * job.n, most
-    job.pitch = (job.inputs + job.lanes - 1) // job.lanes * job.lanes
-    if job.pitch * job.item % L1_PART == 0:
-        job.pitch += job.lanes
+    job.step = (job.inputs + job.lanes - 1) // job.lanes * job.lanes
+    if job.step * job.item % L1_PART == 0:
+        job.step += job.lanes
+    job.pitch = odd_lines(points * job.step, job.item)          # a tile's points side by side: few pages are written to
     job.tile_rows, job.tile_cols = (job.out_rows + job.m - 1) // job.m, (job.out_cols + job.m - 1) // job.m
     job.lines = images * job.tile_rows
-    most = max(<Py_ssize_t>LEAST_TILES, min(<Py_ssize_t>MOST_TILES, BLOCK_BYTES // (points * job.pitch * job.item)))
+    most = max(<Py_ssize_t>LEAST_TILES, min(<Py_ssize_t>MOST_TILES, BLOCK_BYTES // (job.pitch * job.item)))
     job.across = (job.tile_cols + most - 1) // most
     job.block_cols = (job.tile_cols + job.across - 1) // job.across
     job.across = (job.tile_cols + job.block_cols - 1) // job.block_cols
@@ -342,17 +344,16 @@ cdef void divide(Job* job, Py_ssize_t images):
     job.blocks = (job.lines + job.block_rows - 1) // job.block_rows
     job.block_rows = (job.lines + job.blocks - 1) // job.blocks
     job.blocks = (job.lines + job.block_rows - 1) // job.block_rows * job.across
-    # points an odd number of cache lines apart
-    job.step = odd_lines(job.block_rows * job.block_cols * job.pitch, job.item)
     job.sums_step = odd_lines(job.block_rows * job.block_cols * 2 * job.lanes, job.item)
     job.ring = job.n * (job.m * job.block_cols + 2) * size
     job.line = (job.m * job.block_cols + 2 + job.lanes) * size
     job.pixels = job.m * job.m * job.block_cols * size
     job.sums = points * job.sums_step * job.item
-    job.v_bytes = points * job.step * job.item
+    job.v_bytes = job.block_rows * job.block_cols * job.pitch * job.item
 
 
 cdef Py_ssize_t odd_lines(Py_ssize_t elements, int item) noexcept nogil:
+    """At least so many elements, an odd number of cache lines: what lies so far apart spreads over all sets."""
     cdef Py_ssize_t lines = (elements * item + 63) // 64
     return (lines + 1 - lines % 2) * 64 // item
 
@@ -366,9 +367,9 @@ def correlate(cnp.ndarray x, Weights weights, bias, cnp.ndarray y, tuple lo, tup
     """
     cdef Job job
     cdef cnp.ndarray table, padded, v = None
-    cdef Py_ssize_t scratch, redone, low = 0, high = 0, extent
+    cdef Py_ssize_t scratch, redone, high = 0
     cdef double seconds
-    cdef int a
+    cdef int a, team
     if y.size == 0:
         return
     begin(&job, weights.w, weights.m)
@@ -381,8 +382,7 @@ def correlate(cnp.ndarray x, Weights weights, bias, cnp.ndarray y, tuple lo, tup
     job.constants = <const char*>cnp.PyArray_DATA(table)
     for a in range(4):
         job.x_stride[a], job.y_stride[a] = x.strides[a], y.strides[a]
-        extent = (x.shape[a] - 1) * x.strides[a]
-        high += max(extent, 0)
+        high += max(<Py_ssize_t>0, (x.shape[a] - 1) * x.strides[a])
     job.end = job.x + high + job.item
     job.n_rows, job.n_cols, job.out_rows, job.out_cols = x.shape[2], x.shape[3], y.shape[2], y.shape[3]
     job.lo_row, job.lo_col = lo
@@ -391,7 +391,9 @@ def correlate(cnp.ndarray x, Weights weights, bias, cnp.ndarray y, tuple lo, tup
     redone = (job.inputs * job.n * job.n * job.item + 63) // 64 * 64 + job.inputs * 9 * job.lanes * job.item
     scratch = max(job.ring + job.line, job.sums + job.pixels + job.line + redone)
     seconds = job.n * job.n * job.inputs * job.block_rows * job.block_cols * job.outputs / (PRODUCTS * job.lanes)
-    if job.blocks >= FEW_BLOCKS:
+    team = team_size(workers, seconds * job.blocks)
+    team_done(team)
+    if job.blocks % team == 0 or job.blocks >= MANY_BLOCKS * team:
         run(&job, <unit_function>block_unit, job.blocks, 1e-9 + seconds, job.v_bytes + scratch, workers, tick, weights.kept)
         return
     v = borrow(weights.kept, job.blocks * job.v_bytes)
