@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels.winograd", "_kernels.depthwise", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -32,6 +32,9 @@ LAYERS = {
         "_exact",
         "_bank",
         "_layer",
+        "_toom_cook",
+        "_winograd",
+        "_depthwise",
     ],
     "planning": [
         "_check",
@@ -71,6 +74,7 @@ LAYERS = {
         "nn._choice",
         "nn._compute",
         "nn._convolution",
+        "nn._explain",
         "nn._layers",
         "nn._transposed",
         "nn._gradients",

@@ -6,12 +6,13 @@
     conv_transpose1d_input, conv_transpose1d_weight, …  those of the transposes
     Conv1d, Conv2d, Conv3d                              layers with their weight prepared, for many inputs
     conv_integer, qlinear_conv                          quantised layers, as in ONNX
+    explain                                             which engine a layer takes, and why
 
     _arguments  what they have in common: checks, in PyTorch's words
     _geometry   which input meets which tap for which output
     _choice     the engines, and the choice of one
     _compute    from arrays of any dtype to engines
-    _convolution _layers _transposed _gradients _transposed_gradients _quantised    the functions
+    _convolution _layers _transposed _gradients _transposed_gradients _quantised _explain     the functions
 
 All arrays of a call have the same dtype, which is the result's: float32, float64, complex64 or complex128;
 float16, summed in float32; or integers, which wrap around. A NaN or infinity reaches all outputs whose window
@@ -25,6 +26,7 @@ holds it, whatever the weight there, and no others. Every function takes, as key
 """
 
 from fastconv.nn._convolution import conv1d, conv2d, conv3d
+from fastconv.nn._explain import Explanation, explain
 from fastconv.nn._gradients import (
     conv1d_input,
     conv1d_weight,
@@ -49,6 +51,7 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "Explanation",
     "conv1d",
     "conv1d_input",
     "conv1d_weight",
@@ -68,5 +71,6 @@ __all__ = [
     "conv_transpose3d",
     "conv_transpose3d_input",
     "conv_transpose3d_weight",
+    "explain",
     "qlinear_conv",
 ]

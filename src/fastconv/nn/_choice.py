@@ -1,8 +1,9 @@
 """The engines that compute a layer or its gradients, and the choice of one: the fastest by estimate.
 
 gemm        products of matrices, without the matrix of windows: everything
-winograd4   F(4 x 4, 3 x 3): 3 x 3 taps, no strides; 4 times fewer products of floats
-winograd2   F(2 x 2, 3 x 3): the same with 2.25 times fewer, for small images
+winograd4   F(4 x 4, 3 x 3): 3 x 3 taps, no strides; a quarter of the products
+winograd2   F(2 x 2, 3 x 3): the same, 4 / 9 of the products; for small images
+depthwise   one channel in each group
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _layer, _winograd
+from fastconv import _depthwise, _layer, _winograd
 from fastconv._problem import Array, Kept
 from fastconv.nn import _costs
 from fastconv.nn._geometry import Geometry
@@ -75,6 +76,34 @@ def _winograd_run(
     _winograd.correlate(x, packed, bias, y, lo, boundary, workers)
 
 
+def _depthwise_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return dtype.char in "fd" and g.groups == g.channels and g.stride[-1] <= 2
+
+
+def _depthwise_run(
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+) -> None:
+    _depthwise.correlate(x, w, bias, y, g.stride, g.dilation, g.lo, g.boundary, workers)
+
+
+def _depthwise_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    """Without strides, and one output for each channel."""
+    return max(g.stride) == 1 and g.outputs == g.channels and _depthwise_can(g, dtype) and _reversible(g)
+
+
+def _depthwise_input(
+    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+) -> None:
+    turned = np.ascontiguousarray(np.flip(w, tuple(range(2, w.ndim))))
+    _depthwise_run(_turned(g), y, turned, bias, x, workers, kept)
+
+
+def _reversible(g: Geometry) -> bool:
+    """Whether `_turned` is a layer: no output is beyond what its windows reach."""
+    reach = (d * (m - 1) for d, m in zip(g.dilation, g.m))
+    return not any(g.boundary) and all(lo <= last for lo, last in zip(g.lo, reach))
+
+
 def _turned(g: Geometry) -> Geometry:
     """The layer from y to x that the gradient of an input is, without strides: its taps are reversed."""
     lo = tuple(d * (m - 1) - lo for d, m, lo in zip(g.dilation, g.m, g.lo))
@@ -82,7 +111,7 @@ def _turned(g: Geometry) -> Geometry:
 
 
 def _winograd_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
-    return _winograd_can(g, dtype) and all(lo < m for lo, m in zip(g.lo, g.m)) and not any(g.boundary)
+    return _winograd_can(g, dtype) and _reversible(g)
 
 
 def _winograd_input(
@@ -101,6 +130,8 @@ def _engines() -> dict[str, list[Engine]]:
         layer.append(Engine(name, "winograd", _winograd_can, seconds, partial(_winograd_run, m)))
         run = partial(_winograd_input, m)
         of_input.append(Engine(name, "winograd", _winograd_input_can, seconds, run))
+    layer.append(Engine("depthwise", "direct", _depthwise_can, _costs.depthwise, _depthwise_run))
+    of_input.append(Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input))
     return {"layer": layer, "input gradient": of_input, "weight gradient": of_weight}
 
 

@@ -47,6 +47,10 @@ def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -
     return CALL / 2 + seconds * _width(dtype)
 
 
+def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    return CALL / 4 + geometry.products * _width(dtype) / 40e9
+
+
 def _width(dtype: np.dtype[Any]) -> float:
     """Vectors that as many elements take, compared with float32."""
     return max(1.0, dtype.itemsize / 4)

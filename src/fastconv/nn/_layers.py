@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from fastconv._problem import Array, Kept
 from fastconv.nn import _arguments
 from fastconv.nn._convolution import apply, checked_weight, parameters
+from fastconv.nn._explain import Explanation, explain_layer
 
 DEFAULTS = {
     "stride": 1,
@@ -67,6 +68,10 @@ class _Layer:
         """The layer's output; `input`, `out` and `workers` as for the function."""
         return apply(self.rank, self._given, input, self._weight, self._bias, out, workers, self._kept)
 
+    def explain(self, input: ArrayLike) -> Explanation:
+        """Tell how a call would work; see `fastconv.nn.explain`."""
+        return explain_layer(self.rank, self._given, input, self._weight, True)
+
     def __repr__(self) -> str:
         changed = [f", {name}={value!r}" for name, value in self._options.items() if value != DEFAULTS[name]]
         bias = "" if self._bias is None else " and a bias"
@@ -105,8 +110,9 @@ class Conv2d(_Layer):
 
     Notes
     -----
-    Results are those of `conv2d`, bit for bit. One layer may be called from many threads at once. Pickles and
-    copies hold the arguments, not what was prepared.
+    A prepared weight may make another algorithm the fastest: results are those of `conv2d` up to rounding.
+    One layer may be called from many threads at once. Pickles and copies hold the arguments, not what was
+    prepared.
 
     Examples
     --------
