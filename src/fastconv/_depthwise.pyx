@@ -60,16 +60,25 @@ cdef inline bint within(const Side* side, Py_ssize_t first, Py_ssize_t count) no
     return first >= 0 and first + count <= side.n_in
 
 
-cdef void copy_row(const Job* job, const char* x, Py_ssize_t first, Py_ssize_t count, char* to) noexcept nogil:
-    """to[i] = element first + i of a row, continued, 0 <= i < count; a NULL row is zero."""
+cdef void copy_plane(const Job* job, const char* x, Py_ssize_t first_row, Py_ssize_t rows, Py_ssize_t first,
+                     Py_ssize_t count, char* to) noexcept nogil:
+    """`rows` rows of a plane continued beyond its ends, `count` elements of each from `first` on; a NULL plane is zero."""
     cdef const Side* col = &job.col
-    cdef Py_ssize_t begin = min(count, max(0, -first)), end = max(begin, min(count, col.n_in - first))
-    if x == NULL or col.boundary == ZERO and begin == end:
-        job.kernels.pad(x, 0, 0, count, to)
-    elif col.x == job.item and (col.boundary == ZERO or end - begin == count):
-        job.kernels.pad(x + (first + begin) * job.item, end - begin, begin, count, to)
-    else:
-        copy_line(to, x, col.n_in, col.x, col.boundary, job.constant, first, count, job.item)
+    cdef Py_ssize_t begin = min(count, max(0, -first)), end = max(begin, min(count, col.n_in - first)), i = 0, s, run
+    while i < rows:
+        s = source(first_row + i, job.row.n_in, job.row.boundary)
+        run = 1
+        if x == NULL or s < 0 or col.boundary == ZERO and begin == end:
+            job.kernels.pad(x, 0, 1, 0, 0, count, to, 0)
+        elif col.x == job.item and (col.boundary == ZERO or end - begin == count):
+            if s == first_row + i:
+                run = min(rows - i, job.row.n_in - s)
+            job.kernels.pad(x + s * job.row.x + (first + begin) * job.item, job.row.x // job.item, run, end - begin, begin,
+                            count, to, job.pitch)
+        else:
+            copy_line(to, x + s * job.row.x, col.n_in, col.x, col.boundary, job.constant, first, count, job.item)
+        to += run * job.pitch * job.item
+        i += run
 
 
 cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
@@ -78,7 +87,7 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
     cdef const Side* row = &job.row
     cdef const Side* col = &job.col
     cdef Py_ssize_t q = number % job.panels * job.panel, r = number // job.panels % job.bands * job.band
-    cdef Py_ssize_t z = number // (job.panels * job.bands) % plane.n_out, k, a, i, p, s
+    cdef Py_ssize_t z = number // (job.panels * job.bands) % plane.n_out, k, a, i, p
     cdef Py_ssize_t channel = number // (job.panels * job.bands * plane.n_out)
     cdef Py_ssize_t n_cols = min(job.panel, col.n_out - q), n_rows = min(job.band, row.n_out - r), size = job.item
     cdef Py_ssize_t first_plane = z * plane.stride - plane.lo, first_row = r * row.stride - row.lo
@@ -86,8 +95,8 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
     cdef Py_ssize_t slack = 2 * job.kernels.lanes, pitch = job.pitch, planes = reach(plane, 1)
     cdef const char* x = job.x + channel // job.channels * job.x_image + channel % job.channels * job.x_channel
     cdef const char* base = x + first_plane * plane.x + first_row * row.x + first_col * size
-    cdef const char* from_plane
-    cdef char* to = scratch + slack * size
+    # where x begins a row, whole vectors do
+    cdef char* to = scratch + (slack + (job.kernels.lanes + first_col % job.kernels.lanes if first_col < 0 else 0)) * size
     cdef char* lines = scratch + job.copy_bytes
     cdef char* y
     cdef fc_taps taps
@@ -105,11 +114,8 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
         base = to
         for a in range(plane.n_taps):
             p = source(first_plane + a * plane.dilation, plane.n_in, plane.boundary)
-            from_plane = x + p * plane.x
-            for i in range(rows):
-                s = source(first_row + i, row.n_in, row.boundary)
-                copy_row(job, from_plane + s * row.x if s >= 0 and p >= 0 else NULL, first_col, count, to)
-                to += pitch * size
+            copy_plane(job, x + p * plane.x if p >= 0 else NULL, first_row, rows, first_col, count, to)
+            to += rows * pitch * size
     taps.tap_row, taps.row = row.dilation * pitch, row.stride * pitch
     for k in range(channel, channel + job.kernels_each):
         if contiguous:
@@ -183,7 +189,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, t
     job.bands = (job.row.n_out + job.band - 1) // job.band
     job.band = min(job.row.n_out, ((job.row.n_out + job.bands - 1) // job.bands + BAND_ROWS - 1) // BAND_ROWS * BAND_ROWS)
     job.bands = (job.row.n_out + job.band - 1) // job.band
-    job.copy_bytes = (job.plane.n_taps * reach(&job.row, job.band) * job.pitch + 6 * job.kernels.lanes) * job.item
+    job.copy_bytes = (job.plane.n_taps * reach(&job.row, job.band) * job.pitch + 8 * job.kernels.lanes) * job.item
     run(&job, <unit_function>unit, x.shape[0] * job.channels * job.plane.n_out * job.bands * job.panels,
         100e-9 + job.n_taps * job.kernels_each * job.band * (job.panel + job.kernels.lanes) / (PRODUCTS * job.kernels.lanes),
         job.copy_bytes + job.band * job.panel * job.item, workers, tick)

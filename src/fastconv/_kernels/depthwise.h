@@ -1,8 +1,8 @@
 /* The contract between _depthwise.pyx and the kernels of depthwise.pyx.in, for one dtype, float or double, of L lanes.
    Distances are in elements.
 
-   pad    a row of n elements between zeros: to[left + i] = x[i], zeros in to[0 .. left - 1] and after x up to to[width - 1];
-          writes up to L - 1 elements before, and 2 L - 1 after these.
+   pad    rows of n elements between zeros: to[r ld + left + i] = x[r row + i], 0 <= r < n_rows, zeros in the `left` elements
+          before and after x up to element width - 1; writes up to L - 1 elements before, and 2 L - 1 after these.
    rows   y[r ldy + c] = bias + sum over a, i, j of w[(a kh + i) kw + j] x[a plane + i tap_row + j tap_col + r row + c step],
           0 <= r < n_rows, 0 <= c < n, step 1 or 2; reads up to 2 L - 1 elements after the last that the formula names. */
 #ifndef FASTCONV_KERNEL_DEPTHWISE_H
@@ -17,7 +17,8 @@ typedef struct {
 
 typedef struct {
     int lanes;
-    void (*pad)(const void *x, ptrdiff_t n, ptrdiff_t left, ptrdiff_t width, void *to);
+    void (*pad)(const void *x, ptrdiff_t row, ptrdiff_t n_rows, ptrdiff_t n, ptrdiff_t left, ptrdiff_t width, void *to,
+                ptrdiff_t ld);
     void (*rows)(const void *x, const fc_taps *taps, const void *w, const void *bias, void *y, ptrdiff_t ldy,
                  ptrdiff_t n_rows, ptrdiff_t n);
 } fc_depthwise;

@@ -11,7 +11,8 @@ cdef extern from "depthwise.h" nogil:
         Py_ssize_t row
         Py_ssize_t step
 
-ctypedef void (*fc_pad)(const void* x, Py_ssize_t n, Py_ssize_t left, Py_ssize_t width, void* to) noexcept nogil
+ctypedef void (*fc_pad)(const void* x, Py_ssize_t row, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t left, Py_ssize_t width,
+                        void* to, Py_ssize_t ld) noexcept nogil
 ctypedef void (*fc_rows)(const void* x, const fc_taps* taps, const void* w, const void* bias, void* y, Py_ssize_t ldy,
                          Py_ssize_t n_rows, Py_ssize_t n) noexcept nogil
 
