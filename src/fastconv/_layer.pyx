@@ -18,11 +18,12 @@ from itertools import product
 from math import gcd
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from fastconv import _kernels
 from fastconv._direct import DTYPES
 
-from fastconv._boundary cimport copy_line, copy_strided, source
+from fastconv._boundary cimport ZERO, copy_strided, source
 from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
 
@@ -59,7 +60,10 @@ cdef struct Job:
     Py_ssize_t image_extent, image_parts, output_extent, output_parts
     Py_ssize_t taps, block_channels, block_taps, blocks, tap_parts
     const Py_ssize_t* off           # elements from the strip's start to what product k of a block sees
-    Py_ssize_t plane                # elements of a channel of the strip
+    bint in_place                   # panels are gathered from x, not from the strip
+    Py_ssize_t to_row, to_sheet, to_image, to_channel   # elements from one to the next: of the strip, or as pixels see x
+    Py_ssize_t at, last_off         # in place: bytes from x to what pixel 0 sees; the largest of `off`
+    const char* x_end
     Py_ssize_t panel, sums          # bytes from the scratch (where the strip is) to the panel, to the sums
 
 cdef struct Box:                    # of a unit
@@ -126,92 +130,155 @@ cdef class Weights:
 
 # ---- a unit ------------------------------------------------------------------------------------------------------
 
-cdef void copy_steps(char* to, const char* line, const Side* side, Py_ssize_t start, Py_ssize_t step, Py_ssize_t count,
-                     const char* zero, int item) noexcept nogil:
-    """to[j] = element start + j step of the continued line, 0 <= j < count."""
-    cdef Py_ssize_t j, s, begin, end
-    if step == 1:
-        copy_line(to, line, side.n_in, side.x, side.boundary, zero, start, count, item)
+cdef void copy_steps(const fc_gemm* gemm, char* to, const char* line, const Side* side, Py_ssize_t start, Py_ssize_t count,
+                     int item) noexcept nogil:
+    """to[j] = element start + j stride of the continued line, 0 <= j < count."""
+    cdef Py_ssize_t j, s, step = side.stride, begin = 0, end = 0
+    cdef char[16] zero
+    if start < 0:
+        begin = min(count, parts_of(-start, step))
+    if start < side.n_in:
+        end = min(count, parts_of(side.n_in - start, step))
+    end = max(begin, end)
+    if side.x == item:
+        gemm.pick(line + (start + begin * step) * item, step, to + begin * item, end - begin)
+    else:
+        copy_strided(to + begin * item, item, line + (start + begin * step) * side.x, step * side.x, end - begin, item)
+    if side.boundary == ZERO:
+        memset(to, 0, begin * item)
+        memset(to + end * item, 0, (count - end) * item)
         return
-    begin = min(count, max(0, parts_of(-start, step))) if start < 0 else 0
-    end = max(begin, min(count, parts_of(side.n_in - start, step))) if start < side.n_in else begin
-    copy_strided(to + begin * item, item, line + (start + begin * step) * side.x, step * side.x, end - begin, item)
+    memset(zero, 0, sizeof(zero))
     for j in range(count):
         if j < begin or j >= end:
             s = source(start + j * step, side.n_in, side.boundary)
             memcpy(to + j * item, line + s * side.x if s >= 0 else zero, item)
 
 
-cdef Py_ssize_t index_of(const Side* side, Py_ssize_t first, Py_ssize_t slot) noexcept nogil:
-    """The index along x that a slot of the strip holds."""
-    cdef Py_ssize_t line = slot // side.length
-    return (first + slot % side.length) * side.stride + (line if side.dense else line * side.dilation) - side.lo
+cdef inline Py_ssize_t start_of(const Side* side, Py_ssize_t first, Py_ssize_t line) noexcept nogil:
+    """The index along x of a line's first element; the next ones are a stride apart."""
+    return first * side.stride + (line if side.dense else line * side.dilation) - side.lo
+
+
+cdef void load_sheet(const Job* job, const Box* box, const char* x, char* to) noexcept nogil:
+    """Rows of the strip, each of all its lines; x: NULL for zeros."""
+    cdef const Side* rows = &job.side[1]
+    cdef const Side* columns = &job.side[2]
+    cdef Py_ssize_t l, m, j, s, length = columns.length * job.item
+    for l in range(rows.lines):
+        for j in range(rows.length):
+            s = source(start_of(rows, box.first[1], l) + j * rows.stride, rows.n_in, rows.boundary)
+            if x == NULL or s < 0:
+                memset(to, 0, columns.lines * length)
+                to += columns.lines * length
+                continue
+            for m in range(columns.lines):
+                copy_steps(job.gemm, to, x + s * rows.x, columns, start_of(columns, box.first[2], m), columns.length,
+                           job.item)
+                to += length
 
 
 cdef void load_strip(const Job* job, const Box* box, Py_ssize_t channel, Py_ssize_t n, char* strip) noexcept nogil:
     """Some channels of the box's images: what the taps see, line by line."""
-    cdef char[16] zero
-    cdef const Side* side = &job.side[0]
-    cdef Py_ssize_t i, c, a, b, l, s0, s1, row = side[2].lines * side[2].length
+    cdef const Side* sheets = &job.side[0]
+    cdef Py_ssize_t i, c, l, j, s, sheet = job.to_row * job.side[1].lines * job.side[1].length * job.item
     cdef const char* x
     cdef char* to
-    memset(zero, 0, sizeof(zero))
     for i in range(box.images):
         for c in range(n):
-            to = strip + (i * job.block_channels + c) * job.plane * job.item
+            to = strip + (i * job.block_channels + c) * job.to_channel * job.item
             x = job.x + (box.image + i) * job.x_image + (box.group * job.channels + channel + c) * job.x_channel
-            for a in range(side[0].lines * side[0].length):
-                s0 = source(index_of(&side[0], box.first[0], a), side[0].n_in, side[0].boundary)
-                for b in range(side[1].lines * side[1].length):
-                    s1 = source(index_of(&side[1], box.first[1], b), side[1].n_in, side[1].boundary)
-                    if s0 < 0 or s1 < 0:
-                        memset(to, 0, row * job.item)
-                    else:
-                        for l in range(side[2].lines):
-                            copy_steps(to + l * side[2].length * job.item, x + s0 * side[0].x + s1 * side[1].x, &side[2],
-                                       index_of(&side[2], box.first[2], l * side[2].length), side[2].stride,
-                                       side[2].length, zero, job.item)
-                    to += row * job.item
+            for l in range(sheets.lines):
+                for j in range(sheets.length):
+                    s = source(start_of(sheets, box.first[0], l) + j * sheets.stride, sheets.n_in, sheets.boundary)
+                    load_sheet(job, box, x + s * sheets.x if s >= 0 else NULL, to)
+                    to += sheet
+
+
+cdef void where(const Box* box, Py_ssize_t pixel, Py_ssize_t* at) noexcept nogil:
+    """Column, row, sheet and image, within the box, of a pixel."""
+    at[0] = pixel % box.n[2]
+    pixel = pixel // box.n[2]
+    at[1] = pixel % box.n[1]
+    pixel = pixel // box.n[1]
+    at[2] = pixel % box.n[0]
+    at[3] = pixel // box.n[0]
 
 
 cdef Py_ssize_t pieces_of(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, fc_piece* pieces) noexcept nogil:
-    """Pixels of the box from number `pixel` on, as runs in the strip; their number."""
-    cdef Py_ssize_t count = 0, to = 0, left, c, r, run
-    cdef Py_ssize_t row = job.side[2].lines * job.side[2].length, sheet = job.side[1].lines * job.side[1].length * row
+    """Pixels of the box from number `pixel` on, as runs in the strip or in x; their number."""
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t count = 0, to = 0, run, of
+    where(box, pixel, at)
     while to < n:
-        c = pixel % box.n[2]
-        left = pixel // box.n[2]
-        r = left % box.n[1]
-        left = left // box.n[1]
-        run = min(n - to, box.n[2] - c)
-        pieces[count].of = (c + r * row + left % box.n[0] * sheet
-                            + left // box.n[0] * job.block_channels * job.plane)
-        pieces[count].to = to
-        pieces[count].n = run
-        count += 1
+        run = min(n - to, box.n[2] - at[0])
+        of = at[0] + at[1] * job.to_row + at[2] * job.to_sheet + at[3] * job.to_image
+        if count and pieces[count - 1].of + pieces[count - 1].n == of:
+            pieces[count - 1].n += run
+        else:
+            pieces[count] = fc_piece(of, to, run)
+            count += 1
         to += run
-        pixel += run
+        at[0] = 0
+        at[1] += 1
+        if at[1] == box.n[1]:
+            at[1] = 0
+            at[2] += 1
+            if at[2] == box.n[0]:
+                at[2] = 0
+                at[3] += 1
     return count
+
+
+cdef void gather(const Job* job, const Box* box, const char* x, const Py_ssize_t* off, Py_ssize_t n, Py_ssize_t pixel,
+                 Py_ssize_t pixels, char* panel, Py_ssize_t width) noexcept nogil:
+    """The panel [k][pixel] of some pixels, from the strip or from x."""
+    cdef fc_piece[MOST_PIECES] pieces
+    cdef Py_ssize_t p, k, count = pieces_of(job, box, pixel, pixels, pieces), last = 0
+    if job.in_place:
+        for p in range(count):
+            last = max(last, pieces[p].of + parts_of(pieces[p].n, job.gemm.lanes) * job.gemm.lanes)
+        if x + (last + job.last_off) * job.item > job.x_end:        # whole vectors would read past the end of x
+            for k in range(n):
+                for p in range(count):
+                    memcpy(panel + (k * width + pieces[p].to) * job.item, x + (off[k] + pieces[p].of) * job.item,
+                           pieces[p].n * job.item)
+            return
+    job.gemm.gather(x, off, n, pieces, count, panel, width)
+
+
+cdef char* output(const Job* job, const Box* box, const Py_ssize_t* at) noexcept nogil:
+    """The first output of a pixel in y."""
+    return (job.y + (box.image + at[3]) * job.y_image + (box.group * job.outputs + box.output) * job.y_output
+            + (box.first[0] + at[2]) * job.side[0].y + (box.first[1] + at[1]) * job.side[1].y
+            + (box.first[2] + at[0]) * job.side[2].y)
 
 
 cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, const char* sums, Py_ssize_t pitch) noexcept nogil:
     """Sums of pixels, from number `pixel` on, to y."""
-    cdef Py_ssize_t o, left, c, r, run
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t o, run
     cdef char* y
     while n > 0:
-        c = pixel % box.n[2]
-        left = pixel // box.n[2]
-        r = left % box.n[1]
-        left = left // box.n[1]
-        run = min(n, box.n[2] - c)
-        y = (job.y + (box.image + left // box.n[0]) * job.y_image + (box.group * job.outputs + box.output) * job.y_output
-             + (box.first[0] + left % box.n[0]) * job.side[0].y + (box.first[1] + r) * job.side[1].y
-             + (box.first[2] + c) * job.side[2].y)
+        where(box, pixel, at)
+        run = min(n, box.n[2] - at[0])
+        y = output(job, box, at)
         for o in range(box.outputs):
             copy_strided(y + o * job.y_output, job.side[2].y, sums + o * pitch, job.item, run, job.item)
         sums += run * job.item
         pixel += run
         n -= run
+
+
+cdef Py_ssize_t runs(const Job* job, const Box* box) noexcept nogil:
+    """How many pixels of the box, from multiples of this on, lie side by side in y; 0: not even two."""
+    if job.side[2].y != job.item or job.y_output % job.item:
+        return 0
+    if box.n[2] < job.side[2].n_out or job.side[1].y != job.side[2].y * box.n[2]:
+        return box.n[2]
+    if box.n[1] < job.side[1].n_out or job.side[0].y != job.side[1].y * box.n[1]:
+        return box.n[2] * box.n[1]
+    return box.n[2] * box.n[1] * box.n[0]
 
 
 cdef void cut(const Job* job, Py_ssize_t unit, Box* box) noexcept nogil:
@@ -230,46 +297,58 @@ cdef void cut(const Job* job, Py_ssize_t unit, Box* box) noexcept nogil:
 
 cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
     cdef Box box
-    cdef fc_piece[MOST_PIECES] pieces
     cdef const fc_gemm* gemm = job.gemm
-    cdef Py_ssize_t lanes = gemm.lanes, width = gemm.vectors * lanes, item = job.item
-    cdef Py_ssize_t pixels, vectors, panels, p, v, nv, o, m, b, k, n, channel, n_channels, tap, n_taps, first
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t lanes = gemm.lanes, item = job.item
+    cdef Py_ssize_t pixels, vectors, panels, p, v, nv, o, m, b, k, n, channel, n_channels, tap, n_taps, first, run
+    cdef Py_ssize_t width, step, ldc, pitch
     cdef const char* w
-    cdef char* sums
+    cdef const char* x
     cdef const char* c
+    cdef char* sums
+    cdef char* y
     cut(job, unit, &box)
     pixels = box.images * box.n[0] * box.n[1] * box.n[2]
     vectors = parts_of(pixels, lanes)
     panels = parts_of(vectors, gemm.vectors)
+    run = runs(job, &box)
     for b in range(job.blocks):
         channel, tap = b // job.tap_parts * job.block_channels, b % job.tap_parts * job.block_taps
         n_channels, n_taps = min(job.block_channels, job.channels - channel), min(job.block_taps, job.taps - tap)
         k, n = channel * job.taps + tap, n_channels * n_taps
-        if tap == 0:
-            load_strip(job, &box, channel, n_channels, scratch)
-        w = job.w + (box.group * job.channels * job.taps + k) * job.outputs * item
+        if job.in_place:
+            x = (job.x + box.image * job.x_image + (box.group * job.channels + channel) * job.x_channel
+                 + box.first[0] * job.side[0].stride * job.side[0].x + box.first[1] * job.side[1].stride * job.side[1].x
+                 + box.first[2] * item + job.at)
+        else:
+            x = scratch
+            if tap == 0:
+                load_strip(job, &box, channel, n_channels, scratch)
+        w = job.w + ((box.group * job.channels * job.taps + k) * job.outputs + box.output * n) * item
         for p in range(panels):
             v = p * vectors // panels
             nv = (p + 1) * vectors // panels - v
-            first = min(pixels - v * lanes, nv * lanes)
-            gemm.gather(scratch, job.off + tap, n, pieces, pieces_of(job, &box, v * lanes, first, pieces),
-                        scratch + job.panel, nv * lanes)
+            width = nv * lanes
+            first = min(pixels - v * lanes, width)
+            gather(job, &box, x, job.off + tap, n, v * lanes, first, scratch + job.panel, width)
+            sums = scratch + job.sums + v * box.outputs * lanes * item
+            c, ldc, step = sums, width, lanes
+            if b == 0:
+                c, ldc, step = job.bias, lanes, 0
+                if c != NULL:
+                    c += (box.group * job.outputs + box.output) * lanes * item
+            y, pitch = sums, width
+            if b == job.blocks - 1 and run and first == width and v * lanes // run == (v * lanes + width - 1) // run:
+                where(&box, v * lanes, at)
+                y, pitch = output(job, &box, at), job.y_output // item
             o = 0
             while o < box.outputs:
                 m = min(gemm.rows, box.outputs - o)
-                sums = scratch + job.sums + (v * box.outputs + o * nv) * lanes * item
-                if b > 0:
-                    gemm.tile[m - 1][nv - 1](n, w + (box.output + o) * n * item, scratch + job.panel, nv * lanes, sums,
-                                             nv * lanes, lanes, sums, nv * lanes)
-                else:
-                    c = job.bias
-                    if c != NULL:
-                        c += (box.group * job.outputs + box.output + o) * lanes * item
-                    gemm.tile[m - 1][nv - 1](n, w + (box.output + o) * n * item, scratch + job.panel, nv * lanes, c, lanes,
-                                             0, sums, nv * lanes)
+                gemm.tile[m - 1][nv - 1](n, w + o * n * item, scratch + job.panel, width,
+                                         c + o * ldc * item if c != NULL else NULL, ldc, step, y + o * pitch * item, pitch)
                 o += m
-            if b == job.blocks - 1:
-                write(job, &box, v * lanes, first, scratch + job.sums + v * box.outputs * lanes * item, nv * lanes * item)
+            if b == job.blocks - 1 and y == sums:
+                write(job, &box, v * lanes, first, sums, width * item)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -340,13 +419,18 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
     for a in range(SIDES):
         axis = a - missing
         if axis < 0:
-            job.side[a] = Side(n_in=1, n_out=1, n_taps=1, stride=1, dilation=1, lo=0, x=0, y=0, boundary=0)
+            job.side[a] = side_of(1, 1, 1, 1, 1, 0, ZERO)
         else:
-            job.side[a] = Side(n_in=x.shape[axis + 2], n_out=y.shape[axis + 2], n_taps=packed.shape[axis + 2],
-                               stride=stride[axis], dilation=dilation[axis], lo=lo[axis], x=x.strides[axis + 2],
-                               y=y.strides[axis + 2], boundary=boundary[axis])
+            job.side[a] = side_of(x.shape[axis + 2], y.shape[axis + 2], packed.shape[axis + 2], stride[axis],
+                                  dilation[axis], lo[axis], boundary[axis])
+            job.side[a].x, job.side[a].y = x.strides[axis + 2], y.strides[axis + 2]
+    _join(&job)
     scratch = _sizes(&job)
+    job.in_place = _in_place(&job)
     off = _offsets(&job)
+    if job.in_place:
+        job.x_end = <const char*><size_t>byte_bounds(x)[1]
+        job.last_off = off.max()
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
     units = job.groups * job.image_parts * job.output_parts
     seconds = 1.0 * job.image_extent * job.output_extent * job.channels * job.taps / (3e9 * gemm.lanes) + 1e-6
@@ -421,29 +505,84 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride,
                 gw[g * o:(g + 1) * o].swapaxes(0, 1), dilation, stride, lo, boundary, workers)
 
 
+cdef Side side_of(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t n_taps, Py_ssize_t stride, Py_ssize_t dilation,
+                  Py_ssize_t lo, int boundary) noexcept:
+    cdef Side side
+    memset(&side, 0, sizeof(side))
+    side.n_in, side.n_out, side.n_taps, side.boundary = n_in, n_out, n_taps, boundary
+    side.stride, side.dilation, side.lo = stride, dilation, lo
+    return side
+
+
+cdef void _join(Job* job) noexcept:
+    """Make one axis of those that are one: without taps beside each other, and contiguous."""
+    cdef Side* outer
+    cdef Side* inner = &job.side[SIDES - 1]
+    cdef int a
+    for a in range(SIDES - 2, -1, -1):
+        outer = &job.side[a]
+        if not (_plain(outer) and _plain(inner) and outer.x == inner.x * inner.n_in and outer.y == inner.y * inner.n_in):
+            if outer.n_in > 1 or not _plain(outer):
+                return
+            continue
+        inner.n_in *= outer.n_in
+        inner.n_out = inner.n_in
+        outer.n_in = outer.n_out = 1
+
+
+cdef bint _plain(const Side* side) noexcept:
+    return side.n_taps == 1 and side.stride == 1 and side.lo == 0 and side.n_in == side.n_out
+
+
+cdef bint _in_place(Job* job) noexcept:
+    """Whether panels are gathered from x itself: no window leaves it, and columns are contiguous."""
+    cdef const Side* side
+    cdef int a
+    for a in range(SIDES):
+        side = &job.side[a]
+        if side.lo > 0 or (side.n_out - 1) * side.stride + (side.n_taps - 1) * side.dilation - side.lo >= side.n_in:
+            return False
+        if side.x % job.item:
+            return False
+    if job.side[2].x != job.item or job.side[2].stride > 1 or job.x_image % job.item or job.x_channel % job.item:
+        return False
+    job.at = 0
+    for a in range(SIDES):
+        job.at -= job.side[a].lo * job.side[a].x
+    job.to_row = job.side[1].stride * job.side[1].x // job.item
+    job.to_sheet = job.side[0].stride * job.side[0].x // job.item
+    job.to_image = job.x_image // job.item
+    return True
+
+
 cdef Py_ssize_t _sizes(Job* job) noexcept:
     """How large units are, and the layout of the strip; the bytes of scratch."""
     cdef Py_ssize_t lanes = job.gemm.lanes, pixels = PIXELS * lanes * job.gemm.vectors, span, strip
     cdef Side* side
     cdef int a
-    job.plane = 1
+    job.to_channel = 1
     for a in range(SIDES - 1, -1, -1):
         side = &job.side[a]
-        side.extent = equal(side.n_out, max(1, pixels))
+        side.extent = equal(side.n_out, max(1, pixels), lanes if a == SIDES - 1 and side.n_out > pixels else 1)
         side.parts = parts_of(side.n_out, side.extent)
         pixels = pixels // side.extent
         span = side.extent + max(0, (side.n_taps - 1) * side.dilation // side.stride)
         side.dense = span * side.stride <= side.n_taps * side.extent
         side.lines, side.length = (side.stride, span) if side.dense else (side.n_taps, side.extent)
-        job.plane *= side.lines * side.length
+        if a == 1:
+            job.to_row = job.to_channel
+        elif a == 0:
+            job.to_sheet = job.to_channel
+        job.to_channel *= side.lines * side.length
     job.image_extent = equal(job.images, max(1, pixels))
     job.image_parts = parts_of(job.images, job.image_extent)
+    job.to_image = job.block_channels * job.to_channel
     job.output_extent = equal(job.outputs, OUTPUTS, job.gemm.rows)
     job.output_parts = parts_of(job.outputs, job.output_extent)
     pixels = job.image_extent
     for a in range(SIDES):
         pixels *= job.side[a].extent
-    strip = job.image_extent * job.block_channels * job.plane + 2 * lanes
+    strip = job.image_extent * job.to_image + 2 * lanes
     job.panel = parts_of(strip * job.item, 64) * 64
     job.sums = job.panel + (job.block_channels * job.block_taps + 1) * lanes * job.gemm.vectors * job.item
     return job.sums + (pixels + lanes) * job.output_extent * job.item
@@ -453,16 +592,17 @@ cdef cnp.ndarray _offsets(const Job* job):
     """`job.off`, for the products of the first block, and all taps of its channels."""
     cdef const Side* side
     cdef int a
-    off = np.zeros(1, np.intp)
-    step = job.plane
-    total = np.arange(job.block_channels, dtype=np.intp) * step
+    step = job.to_channel
+    total = np.arange(job.block_channels, dtype=np.intp) * (job.x_channel // job.item if job.in_place else step)
     for a in range(SIDES):
         side = &job.side[a]
         step //= max(1, side.lines * side.length)
-        tap = np.arange(side.n_taps, dtype=np.intp) * side.dilation
-        if side.dense:
-            at = tap % side.stride * side.length + tap // side.stride
+        tap = np.arange(side.n_taps, dtype=np.intp)
+        if job.in_place:
+            at = tap * (side.dilation * side.x // job.item)
+        elif side.dense:
+            at = (tap * side.dilation % side.stride * side.length + tap * side.dilation // side.stride) * step
         else:
-            at = np.arange(side.n_taps, dtype=np.intp) * side.length
-        total = np.add.outer(total, at * step)
+            at = tap * side.length * step
+        total = np.add.outer(total, at)
     return np.ascontiguousarray(total.ravel())
