@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels.winograd", "_kernels.depthwise", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels.winograd", "_kernels.depthwise", "_kernels.dot8", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -32,6 +32,7 @@ LAYERS = {
         "_exact",
         "_bank",
         "_layer",
+        "_layer8",
         "_toom_cook",
         "_winograd",
         "_depthwise",

@@ -1,6 +1,7 @@
 """Layers and their transposes against `reference_nn`: dtypes, layouts, boundaries, places, threads, plans."""
 
 import copy
+import doctest
 import importlib.util
 import math
 import pickle
@@ -351,6 +352,23 @@ class TestAlgorithms:
             for algorithm in ("auto", "direct")
         )
         assert error <= 4 * direct
+
+
+MODULES = ["convolution", "transposed", "gradients", "transposed_gradients", "layers", "quantised", "explain"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples(module):
+    failed, tried = doctest.testmod(importlib.import_module(f"fastconv.nn._{module}"))
+    assert tried
+    assert not failed
+
+
+@pytest.mark.skipif(not DOCS.exists(), reason="docs are not here")
+def test_the_examples_of_the_docs():
+    failed, tried = doctest.testfile(str(DOCS / "nn.md"), module_relative=False)
+    assert tried
+    assert not failed
 
 
 @pytest.mark.skipif(not DOCS.exists(), reason="docs are not here")

@@ -24,6 +24,7 @@ from fastconv import _kernels
 from fastconv._direct import DTYPES
 
 from fastconv._boundary cimport ZERO, copy_strided, source
+from fastconv._kernels.dot8 cimport FC_DOT8_TABLE, fc_dot8_table
 from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
 
@@ -37,6 +38,16 @@ cdef enum:
     MOST_PIECES = 3 * 32            # pixels of the widest panel
 
 cdef const fc_gemm_table* TABLE = <const fc_gemm_table*>PyCapsule_GetPointer(_kernels.table("gemm"), FC_GEMM_TABLE)
+cdef const fc_dot8_table* DOT8 = <const fc_dot8_table*>PyCapsule_GetPointer(_kernels.table("dot8"), FC_DOT8_TABLE)
+cdef fc_gemm _fours = TABLE.dtype[DTYPES[np.dtype(np.int32)]]
+_fours.rows, _fours.vectors = DOT8.rows, DOT8.vectors
+memcpy(_fours.tile, DOT8.tile, sizeof(_fours.tile))
+FOURS = np.dtype("V4")              # four bytes: of x unsigned, of w signed; their sums are int32
+
+
+cdef const fc_gemm* kernels_of(dtype):
+    """The matrix kernels of a dtype; those of `FOURS` move elements as int32's do."""
+    return &_fours if dtype == FOURS else &TABLE.dtype[DTYPES[dtype]]
 
 
 cdef struct Side:                   # a spatial axis
@@ -92,7 +103,7 @@ cdef class Weights:
 
     def __init__(self, cnp.ndarray w, Py_ssize_t groups):
         cdef Py_ssize_t g, b, o, m, k, n, rows, taps = 1, item = w.itemsize
-        cdef const fc_gemm* gemm = &TABLE.dtype[DTYPES[w.dtype]]
+        cdef const fc_gemm* gemm = kernels_of(w.dtype)
         cdef const char* of
         cdef char* to
         cdef cnp.ndarray flat
@@ -404,7 +415,7 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
         packed = w
     else:
         packed = Weights(w, x.shape[1] // w.shape[1] if w.shape[1] else 1)
-    gemm = &TABLE.dtype[DTYPES[x.dtype]]
+    gemm = kernels_of(x.dtype)
     job.gemm, job.item = gemm, <int>x.itemsize
     job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
     job.w = <const char*>cnp.PyArray_DATA(packed.data)
