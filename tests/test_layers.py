@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels.winograd", "_kernels.depthwise", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -31,6 +31,10 @@ LAYERS = {
         "_mix",
         "_exact",
         "_bank",
+        "_layer",
+        "_toom_cook",
+        "_winograd",
+        "_depthwise",
     ],
     "planning": [
         "_check",
@@ -64,6 +68,19 @@ LAYERS = {
         "ndimage._derivatives",
         "ndimage._gaussian",
         "ndimage",
+        "nn._arguments",
+        "nn._geometry",
+        "nn._costs",
+        "nn._choice",
+        "nn._compute",
+        "nn._convolution",
+        "nn._explain",
+        "nn._layers",
+        "nn._transposed",
+        "nn._gradients",
+        "nn._transposed_gradients",
+        "nn._quantised",
+        "nn",
     ],
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }

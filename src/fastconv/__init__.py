@@ -4,7 +4,7 @@
 any axes, boundaries, a place for the result, threads. The package from top to bottom; imports point down:
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
-    signal ndimage                      those of scipy.signal and scipy.ndimage; imported when used
+    signal ndimage nn                   those of scipy.signal, scipy.ndimage, PyTorch; imported when used
     _convolver                          kernels prepared for many signals
     _explain                            what a call would do, and how exact it would be
     _entry                              the public functions; small calls go straight to a kernel
@@ -46,6 +46,7 @@ __all__ = [
     "explain",
     "get_num_threads",
     "ndimage",
+    "nn",
     "set_num_threads",
     "show_config",
     "signal",
@@ -55,6 +56,6 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """Import a namespace when it is first used."""
-    if name in ("ndimage", "signal"):
+    if name in ("ndimage", "nn", "signal"):
         return import_module(f"fastconv.{name}")
     raise AttributeError(f"module 'fastconv' has no attribute {name!r}")

@@ -1,0 +1,56 @@
+"""Estimates of what engines take, in seconds on one thread.
+
+The constants were fitted to runs with AVX-512 in float32. A processor with narrower vectors takes longer by
+about the same factor for all engines: ratios are what the choice needs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastconv.nn._geometry import Geometry
+
+CALL = 20e-6
+PRODUCT = 1 / 55e9  # of matrices in the cache
+GATHER = 0.15e-9  # an element of the matrix of windows
+WRITE = 0.3e-9  # an output
+TRANSFORM = 0.4e-9  # a point of a channel's tile
+WEIGHT_BYTE = 1 / 20e9  # of transformed weights, which do not stay in the cache
+LANES = 16
+PACK = 1.1e-9  # a weight
+PACK_POINT = 1.2e-9  # of a transformed kernel
+
+
+def gemm(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    pixels = geometry.batch * math.prod(geometry.n_out)
+    gathered = pixels * geometry.terms * geometry.groups
+    seconds = geometry.products * PRODUCT + gathered * GATHER + pixels * geometry.outputs * WRITE
+    if not prepared:
+        seconds += math.prod(geometry.w_shape) * PACK
+    return CALL + seconds * _width(dtype)
+
+
+def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """F(m x m, 3 x 3): (m + 2)^2 products of matrices, with a column for each tile of m x m outputs."""
+    points = (m + 2) ** 2
+    tiles = geometry.batch * math.prod(-(-size // m) for size in geometry.n_out)
+    outputs = -(-geometry.outputs // LANES) * LANES
+    pairs = geometry.channels * outputs
+    seconds = points * tiles * pairs * PRODUCT
+    seconds += points * tiles * (geometry.channels + 0.75 * outputs) * TRANSFORM
+    seconds += points * pairs * 4 * WEIGHT_BYTE
+    if not prepared:
+        seconds += points * pairs * PACK_POINT
+    return CALL / 2 + seconds * _width(dtype)
+
+
+def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    return CALL / 4 + geometry.products * _width(dtype) / 40e9
+
+
+def _width(dtype: np.dtype[Any]) -> float:
+    """Vectors that as many elements take, compared with float32."""
+    return max(1.0, dtype.itemsize / 4)
