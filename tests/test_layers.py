@@ -71,6 +71,7 @@ LAYERS = {
         "nn._arguments",
         "nn._geometry",
         "nn._costs",
+        "nn._fourier",
         "nn._choice",
         "nn._compute",
         "nn._convolution",
