@@ -384,6 +384,18 @@ cdef void turn_pixels(const Job* job, const Box* box, Py_ssize_t pixels, char* p
         pixel += run
 
 
+cdef void places(const Job* job, const Box* box, Py_ssize_t* at) noexcept nogil:
+    """What the pixels of the box see: elements from the first one's."""
+    cdef Py_ssize_t i, a, b, c, row
+    for i in range(box.images):
+        for a in range(box.n[0]):
+            for b in range(box.n[1]):
+                row = i * job.to_image + a * job.to_sheet + b * job.to_row
+                for c in range(box.n[2]):
+                    at[c] = row + c
+                at += box.n[2]
+
+
 cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
     """The gradient of some channels' weights for some outputs: sums [c, t][output] over boxes of pixels, in their order."""
     cdef Box box
@@ -391,8 +403,7 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
     cdef Py_ssize_t item = job.item, parts = job.image_parts, left = cut_outputs(job, unit, &box)
     cdef Py_ssize_t channel = left % job.blocks * job.block_channels, channels = min(job.block_channels, job.channels - channel)
     cdef Py_ssize_t rows = channels * job.taps, vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
-    cdef Py_ssize_t part, pixels, pixel, r, m
-    cdef Py_ssize_t[4] place
+    cdef Py_ssize_t part, pixels, r, m
     cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
     cdef char* sums = scratch + job.sums
     cdef const char* x
@@ -405,9 +416,7 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
     for part in range(parts):
         cut(job, part, &box)
         pixels = box.images * box.n[0] * box.n[1] * box.n[2]
-        for pixel in range(pixels):
-            where(&box, pixel, place)
-            at[pixel] = place[0] + place[1] * job.to_row + place[2] * job.to_sheet + place[3] * job.to_image
+        places(job, &box, at)
         turn_pixels(job, &box, pixels, scratch + job.panel, width)
         if job.in_place:
             x = seen_in_place(job, &box, channel)
@@ -416,7 +425,7 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
             load_strip(job, &box, channel, channels, scratch)
         r = 0
         while r < rows:
-            m = min(gemm.rows, rows - r)
+            m = min(gemm.reach_rows[vectors - 1], rows - r)
             gemm.reach[m - 1][vectors - 1](pixels, x, job.off + r, at, scratch + job.panel, width, sums + r * width * item,
                                            width, sums + r * width * item, width)
             r += m
@@ -567,7 +576,7 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride,
     job.block_taps, job.tap_parts = job.taps, 1
     job.block_channels = equal(job.channels, max(1, GRADIENT_ROWS // job.taps))
     job.blocks = parts_of(job.channels, job.block_channels)
-    job.output_extent = equal(job.outputs, job.gemm.vectors * job.gemm.lanes, job.gemm.lanes)
+    job.output_extent = equal(job.outputs, job.gemm.reach_vectors * job.gemm.lanes, job.gemm.lanes)
     scratch = _sizes(&job, GRADIENT_PIXELS)
     off = _offsets(&job)
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
@@ -652,7 +661,7 @@ cdef bint _in_place(Job* job) noexcept:
 
 cdef Py_ssize_t _sizes(Job* job, Py_ssize_t pixels) noexcept:
     """Boxes of about so many pixels, and the layouts of the strip and the scratch; the bytes of the latter."""
-    cdef Py_ssize_t lanes = job.gemm.lanes, width = job.gemm.vectors * lanes, span, strip
+    cdef Py_ssize_t lanes = job.gemm.lanes, width = max(job.gemm.vectors, job.gemm.reach_vectors) * lanes, span, strip
     cdef Side* side
     cdef int a
     job.to_channel = 1
