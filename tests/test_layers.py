@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels.winograd", "_kernels.depthwise", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels.winograd", "_kernels.depthwise", "_kernels.dots", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -35,6 +35,7 @@ LAYERS = {
         "_toom_cook",
         "_winograd",
         "_depthwise",
+        "_dots",
     ],
     "planning": [
         "_check",
@@ -50,7 +51,19 @@ LAYERS = {
         "_rtol",
         "_convolve",
     ],
-    "package": ["_entry", "_explain", "_convolver", "_config", "fastconv"],
+    "package": [
+        "_entry",
+        "_explain",
+        "_convolver",
+        "_config",
+        "_plans",
+        "capi",
+        "_capi_dtypes",
+        "_capi_line",
+        "_capi_plan",
+        "_capi",
+        "fastconv",
+    ],
     "domains": [
         "signal._arguments",
         "signal._convolution",
