@@ -10,7 +10,17 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels.winograd", "_kernels.depthwise", "_kernels.dot8", "_kernels"],
+    "kernels": [
+        "_kernels.table",
+        "_kernels.direct",
+        "_kernels.fft",
+        "_kernels.gemm",
+        "_kernels.winograd",
+        "_kernels.depthwise",
+        "_kernels.dots",
+        "_kernels.dot8",
+        "_kernels",
+    ],
     "drivers": [
         "_cost",
         "_threads",
@@ -36,6 +46,7 @@ LAYERS = {
         "_toom_cook",
         "_winograd",
         "_depthwise",
+        "_dots",
     ],
     "planning": [
         "_check",
@@ -51,7 +62,19 @@ LAYERS = {
         "_rtol",
         "_convolve",
     ],
-    "package": ["_entry", "_explain", "_convolver", "_config", "fastconv"],
+    "package": [
+        "_entry",
+        "_explain",
+        "_convolver",
+        "_config",
+        "_plans",
+        "capi",
+        "_capi_dtypes",
+        "_capi_line",
+        "_capi_plan",
+        "_capi",
+        "fastconv",
+    ],
     "domains": [
         "signal._arguments",
         "signal._convolution",
@@ -72,6 +95,7 @@ LAYERS = {
         "nn._arguments",
         "nn._geometry",
         "nn._costs",
+        "nn._fourier",
         "nn._choice",
         "nn._compute",
         "nn._convolution",

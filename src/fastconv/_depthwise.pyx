@@ -42,11 +42,11 @@ cdef struct Job:
     const char* bias
     char* y
     Py_ssize_t x_image, x_channel, y_image, y_channel
-    Py_ssize_t channels, kernels_each, n_taps
+    Py_ssize_t images, channels, kernels_each, n_taps
     Side plane, row, col
     const char* constant
     const char* end                 # of the memory between x's first and last element
-    Py_ssize_t band, panel, bands, panels               # outputs in a unit; units along an axis
+    Py_ssize_t band, panel, bands, panels, each         # outputs in a unit; units along an axis, of a channel
     Py_ssize_t pitch                                    # elements from row to row of the copy
     Py_ssize_t copy_bytes
 
@@ -86,14 +86,20 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
     cdef const Side* plane = &job.plane
     cdef const Side* row = &job.row
     cdef const Side* col = &job.col
-    cdef Py_ssize_t q = number % job.panels * job.panel, r = number // job.panels % job.bands * job.band
-    cdef Py_ssize_t z = number // (job.panels * job.bands) % plane.n_out, k, a, i, p
-    cdef Py_ssize_t channel = number // (job.panels * job.bands * plane.n_out)
+    cdef Py_ssize_t q = 0, r = 0, z = 0, image = 0, channel = number, k, a, i, p
+    if job.each > 1:
+        q = number % job.panels * job.panel
+        r = number // job.panels % job.bands * job.band
+        z = number // (job.panels * job.bands) % plane.n_out
+        channel = number // job.each
+    if job.images > 1:
+        image = channel // job.channels
+        channel -= image * job.channels
     cdef Py_ssize_t n_cols = min(job.panel, col.n_out - q), n_rows = min(job.band, row.n_out - r), size = job.item
     cdef Py_ssize_t first_plane = z * plane.stride - plane.lo, first_row = r * row.stride - row.lo
     cdef Py_ssize_t first_col = q * col.stride - col.lo, rows = reach(row, n_rows), count = reach(col, n_cols)
     cdef Py_ssize_t slack = 2 * job.kernels.lanes, pitch = job.pitch, planes = reach(plane, 1)
-    cdef const char* x = job.x + channel // job.channels * job.x_image + channel % job.channels * job.x_channel
+    cdef const char* x = job.x + image * job.x_image + channel * job.x_channel
     cdef const char* base = x + first_plane * plane.x + first_row * row.x + first_col * size
     # where x begins a row, whole vectors do
     cdef char* to = scratch + (slack + (job.kernels.lanes + first_col % job.kernels.lanes if first_col < 0 else 0)) * size
@@ -101,8 +107,8 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
     cdef char* y
     cdef fc_taps taps
     cdef bint contiguous = col.y == size
-    channel = channel % job.channels * job.kernels_each
-    y = job.y + number // (job.panels * job.bands * plane.n_out) // job.channels * job.y_image + z * plane.y + r * row.y + q * col.y
+    channel *= job.kernels_each
+    y = job.y + image * job.y_image + z * plane.y + r * row.y + q * col.y
     taps.kd, taps.kh, taps.kw = plane.n_taps, row.n_taps, col.n_taps
     taps.tap_col, taps.step = col.dilation, col.stride
     if col.x == size and within(plane, first_plane, planes) and within(row, first_row, rows) and within(col, first_col, count) \
@@ -160,7 +166,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, t
     job.x, job.w, job.bias = <const char*>cnp.PyArray_DATA(x), <const char*>cnp.PyArray_DATA(weights), <const char*>cnp.PyArray_DATA(add)
     job.y, job.constant = <char*>cnp.PyArray_DATA(y), <const char*>cnp.PyArray_DATA(zero)
     job.x_image, job.x_channel, job.y_image, job.y_channel = x.strides[0], x.strides[1], y.strides[0], y.strides[1]
-    job.channels, job.kernels_each, job.n_taps = x.shape[1], w.shape[0] // x.shape[1], 1
+    job.images, job.channels, job.kernels_each, job.n_taps = x.shape[0], x.shape[1], w.shape[0] // x.shape[1], 1
     for a in range(3):
         side.n_in = side.n_out = side.n_taps = side.stride = side.dilation = 1
         side.lo = side.x = side.y = side.boundary = 0
@@ -190,6 +196,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, t
     job.band = min(job.row.n_out, ((job.row.n_out + job.bands - 1) // job.bands + BAND_ROWS - 1) // BAND_ROWS * BAND_ROWS)
     job.bands = (job.row.n_out + job.band - 1) // job.band
     job.copy_bytes = (job.plane.n_taps * reach(&job.row, job.band) * job.pitch + 8 * job.kernels.lanes) * job.item
-    run(&job, <unit_function>unit, x.shape[0] * job.channels * job.plane.n_out * job.bands * job.panels,
+    job.each = job.plane.n_out * job.bands * job.panels
+    run(&job, <unit_function>unit, job.images * job.channels * job.each,
         100e-9 + job.n_taps * job.kernels_each * job.band * (job.panel + job.kernels.lanes) / (PRODUCTS * job.kernels.lanes),
         job.copy_bytes + job.band * job.panel * job.item, workers, tick)

@@ -36,6 +36,8 @@ cdef enum:
     PIXELS = 10                     # panels of a unit, about: the weights are read once for them
     OUTPUTS = 256                   # outputs of a unit, at most
     MOST_PIECES = 3 * 32            # pixels of the widest panel
+    GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
+    GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
 
 cdef const fc_gemm_table* TABLE = <const fc_gemm_table*>PyCapsule_GetPointer(_kernels.table("gemm"), FC_GEMM_TABLE)
 cdef const fc_dot8_table* DOT8 = <const fc_dot8_table*>PyCapsule_GetPointer(_kernels.table("dot8"), FC_DOT8_TABLE)
@@ -62,7 +64,7 @@ cdef struct Job:
     const fc_gemm* gemm
     int item                        # bytes of an element
     const char* x
-    const char* w                   # packed
+    const char* w                   # packed; of the weights' gradient: it
     const char* bias                # each value as often as a vector has lanes; or NULL
     char* y
     Side[SIDES] side
@@ -73,9 +75,10 @@ cdef struct Job:
     const Py_ssize_t* off           # elements from the strip's start to what product k of a block sees
     bint in_place                   # panels are gathered from x, not from the strip
     Py_ssize_t to_row, to_sheet, to_image, to_channel   # elements from one to the next: of the strip, or as pixels see x
-    Py_ssize_t at, last_off         # in place: bytes from x to what pixel 0 sees; the largest of `off`
+    Py_ssize_t last_off             # the largest of `off`
     const char* x_end
-    Py_ssize_t panel, sums          # bytes from the scratch (where the strip is) to the panel, to the sums
+    Py_ssize_t to_w                 # elements from output to output of the weights' gradient
+    Py_ssize_t panel, at, sums      # bytes from the scratch (where the strip is) to the panel, pixels' places, sums
 
 cdef struct Box:                    # of a unit
     Py_ssize_t group, image, images, output, outputs
@@ -292,18 +295,31 @@ cdef Py_ssize_t runs(const Job* job, const Box* box) noexcept nogil:
     return box.n[2] * box.n[1] * box.n[0]
 
 
-cdef void cut(const Job* job, Py_ssize_t unit, Box* box) noexcept nogil:
+cdef Py_ssize_t cut(const Job* job, Py_ssize_t part, Box* box) noexcept nogil:
+    """The pixels of a part; how many whole rounds of parts come before it."""
     cdef int a
-    box.output = unit % job.output_parts * job.output_extent
-    box.outputs = min(job.output_extent, job.outputs - box.output)
-    unit = unit // job.output_parts
     for a in range(SIDES - 1, -1, -1):
-        box.first[a] = unit % job.side[a].parts * job.side[a].extent
+        box.first[a] = part % job.side[a].parts * job.side[a].extent
         box.n[a] = min(job.side[a].extent, job.side[a].n_out - box.first[a])
-        unit = unit // job.side[a].parts
-    box.image = unit % job.image_parts * job.image_extent
+        part = part // job.side[a].parts
+    box.image = part % job.image_parts * job.image_extent
     box.images = min(job.image_extent, job.images - box.image)
-    box.group = unit // job.image_parts
+    return part // job.image_parts
+
+
+cdef Py_ssize_t cut_outputs(const Job* job, Py_ssize_t part, Box* box) noexcept nogil:
+    box.output = part % job.output_parts * job.output_extent
+    box.outputs = min(job.output_extent, job.outputs - box.output)
+    return part // job.output_parts
+
+
+cdef const char* seen_in_place(const Job* job, const Box* box, Py_ssize_t channel) noexcept nogil:
+    """What the first tap and pixel of the box see in x."""
+    cdef int a
+    cdef const char* x = job.x + box.image * job.x_image + (box.group * job.channels + channel) * job.x_channel
+    for a in range(SIDES):
+        x += (box.first[a] * job.side[a].stride - job.side[a].lo) * job.side[a].x
+    return x
 
 
 cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
@@ -318,7 +334,7 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
     cdef const char* c
     cdef char* sums
     cdef char* y
-    cut(job, unit, &box)
+    box.group = cut(job, cut_outputs(job, unit, &box), &box)
     pixels = box.images * box.n[0] * box.n[1] * box.n[2]
     vectors = parts_of(pixels, lanes)
     panels = parts_of(vectors, gemm.vectors)
@@ -328,9 +344,7 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
         n_channels, n_taps = min(job.block_channels, job.channels - channel), min(job.block_taps, job.taps - tap)
         k, n = channel * job.taps + tap, n_channels * n_taps
         if job.in_place:
-            x = (job.x + box.image * job.x_image + (box.group * job.channels + channel) * job.x_channel
-                 + box.first[0] * job.side[0].stride * job.side[0].x + box.first[1] * job.side[1].stride * job.side[1].x
-                 + box.first[2] * item + job.at)
+            x = seen_in_place(job, &box, channel)
         else:
             x = scratch
             if tap == 0:
@@ -360,6 +374,73 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
                 o += m
             if b == job.blocks - 1 and y == sums:
                 write(job, &box, v * lanes, first, sums, width * item)
+
+
+cdef void turn_pixels(const Job* job, const Box* box, Py_ssize_t pixels, char* panel, Py_ssize_t width) noexcept nogil:
+    """panel[pixel][output] = y, of the box."""
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t pixel = 0, run, j
+    cdef char* y
+    while pixel < pixels:
+        where(box, pixel, at)
+        run = box.n[2]
+        y = output(job, box, at)
+        if job.side[2].y == job.item and job.y_output % job.item == 0:
+            job.gemm.turn(y, job.y_output // job.item, panel + pixel * width * job.item, width, box.outputs, run)
+        else:
+            for j in range(run):
+                copy_strided(panel + (pixel + j) * width * job.item, job.item, y + j * job.side[2].y, job.y_output,
+                             box.outputs, job.item)
+        pixel += run
+
+
+cdef void places(const Job* job, const Box* box, Py_ssize_t* at) noexcept nogil:
+    """What the pixels of the box see: elements from the first one's."""
+    cdef Py_ssize_t i, a, b, c, row
+    for i in range(box.images):
+        for a in range(box.n[0]):
+            for b in range(box.n[1]):
+                row = i * job.to_image + a * job.to_sheet + b * job.to_row
+                for c in range(box.n[2]):
+                    at[c] = row + c
+                at += box.n[2]
+
+
+cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
+    """The gradient of some channels' weights for some outputs: sums [c, t][output] over boxes of pixels, in their order."""
+    cdef Box box
+    cdef const fc_gemm* gemm = job.gemm
+    cdef Py_ssize_t item = job.item, parts = job.image_parts, left = cut_outputs(job, unit, &box)
+    cdef Py_ssize_t channel = left % job.blocks * job.block_channels, channels = min(job.block_channels, job.channels - channel)
+    cdef Py_ssize_t rows = channels * job.taps, vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
+    cdef Py_ssize_t part, pixels, r, m
+    cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
+    cdef char* sums = scratch + job.sums
+    cdef const char* x
+    cdef int a
+    box.group = left // job.blocks
+    for a in range(SIDES):
+        parts *= job.side[a].parts
+    memset(sums, 0, rows * width * item)
+    memset(scratch + job.panel, 0, job.at - job.panel)
+    for part in range(parts):
+        cut(job, part, &box)
+        pixels = box.images * box.n[0] * box.n[1] * box.n[2]
+        places(job, &box, at)
+        turn_pixels(job, &box, pixels, scratch + job.panel, width)
+        if job.in_place:
+            x = seen_in_place(job, &box, channel)
+        else:
+            x = scratch
+            load_strip(job, &box, channel, channels, scratch)
+        r = 0
+        while r < rows:
+            m = min(gemm.reach_rows[vectors - 1], rows - r)
+            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + r, at, scratch + job.panel, width, sums + r * width * item,
+                                           width, sums + r * width * item, width)
+            r += m
+    gemm.turn(sums, width, <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps) * item,
+              job.to_w, rows, box.outputs)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -405,46 +486,30 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
     cdef Job job
     cdef Weights packed
     cdef cnp.ndarray of_bias, off
-    cdef int a, axis, missing = SIDES + 2 - x.ndim
-    cdef Py_ssize_t units, scratch, i, most
+    cdef Py_ssize_t units, scratch
     cdef double seconds
-    cdef const fc_gemm* gemm
+    cdef int a
     if y.size == 0:
         return
     if isinstance(w, Weights):
         packed = w
     else:
         packed = Weights(w, x.shape[1] // w.shape[1] if w.shape[1] else 1)
-    gemm = kernels_of(x.dtype)
-    job.gemm, job.item = gemm, <int>x.itemsize
-    job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
-    job.w = <const char*>cnp.PyArray_DATA(packed.data)
-    job.bias = NULL
+    _pose(&job, x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
+    job.w, job.bias = <const char*>cnp.PyArray_DATA(packed.data), NULL
     if bias is not None:
-        of_bias = np.repeat(bias, gemm.lanes)
+        of_bias = np.repeat(bias, job.gemm.lanes)
         job.bias = <const char*>cnp.PyArray_DATA(of_bias)
-    job.images, job.groups, job.channels, job.outputs = x.shape[0], packed.groups, packed.channels, packed.outputs
-    job.taps, job.block_channels, job.block_taps = packed.taps, packed.block_channels, packed.block_taps
+    job.block_channels, job.block_taps = packed.block_channels, packed.block_taps
     job.blocks, job.tap_parts = packed.blocks, packed.tap_parts
-    job.x_image, job.x_channel, job.y_image, job.y_output = x.strides[0], x.strides[1], y.strides[0], y.strides[1]
-    for a in range(SIDES):
-        axis = a - missing
-        if axis < 0:
-            job.side[a] = side_of(1, 1, 1, 1, 1, 0, ZERO)
-        else:
-            job.side[a] = side_of(x.shape[axis + 2], y.shape[axis + 2], packed.shape[axis + 2], stride[axis],
-                                  dilation[axis], lo[axis], boundary[axis])
-            job.side[a].x, job.side[a].y = x.strides[axis + 2], y.strides[axis + 2]
     _join(&job)
-    scratch = _sizes(&job)
-    job.in_place = _in_place(&job)
+    job.output_extent = equal(job.outputs, OUTPUTS, job.gemm.rows)
+    scratch = _sizes(&job, PIXELS * job.gemm.lanes * job.gemm.vectors)
     off = _offsets(&job)
-    if job.in_place:
-        job.x_end = <const char*><size_t>byte_bounds(x)[1]
-        job.last_off = off.max()
+    job.last_off = off.max(initial=0)
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
     units = job.groups * job.image_parts * job.output_parts
-    seconds = 1.0 * job.image_extent * job.output_extent * job.channels * job.taps / (3e9 * gemm.lanes) + 1e-6
+    seconds = 1.0 * job.image_extent * job.output_extent * job.channels * job.taps / (3e9 * job.gemm.lanes) + 1e-6
     for a in range(SIDES):
         units *= job.side[a].parts
         seconds *= job.side[a].extent
@@ -510,10 +575,51 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride,
     stride, dilation, lo, boundary, groups, workers, tick
         As for `forward`.
     """
-    cdef Py_ssize_t g, c = x.shape[1] // groups, o = gy.shape[1] // groups
-    for g in range(groups):
-        forward(x[:, g * c:(g + 1) * c].swapaxes(0, 1), gy[:, g * o:(g + 1) * o].swapaxes(0, 1), None,
-                gw[g * o:(g + 1) * o].swapaxes(0, 1), dilation, stride, lo, boundary, workers)
+    cdef Job job
+    cdef Py_ssize_t scratch, parts
+    cdef cnp.ndarray off, to = gw if gw.flags.c_contiguous else np.empty_like(gw, order="C")
+    cdef int a
+    if gw.size == 0:
+        return
+    _pose(&job, x, gy, (<object>gw).shape, groups, stride, dilation, lo, boundary)
+    job.w, job.to_w = <const char*>cnp.PyArray_DATA(to), job.channels * job.taps
+    job.block_taps, job.tap_parts = job.taps, 1
+    job.block_channels = equal(job.channels, max(1, GRADIENT_ROWS // job.taps))
+    job.blocks = parts_of(job.channels, job.block_channels)
+    job.output_extent = equal(job.outputs, job.gemm.reach_vectors * job.gemm.lanes, job.gemm.lanes)
+    scratch = _sizes(&job, GRADIENT_PIXELS)
+    off = _offsets(&job)
+    job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
+    parts = job.image_parts
+    for a in range(SIDES):
+        parts *= job.side[a].parts
+    run(&job, <unit_function>gradient_unit, job.groups * job.output_parts * job.blocks,
+        1e-6 + 1.0 * gy.size // gy.shape[1] * job.output_extent * job.block_channels * job.taps / (3e9 * job.gemm.lanes),
+        scratch, workers, tick)
+    if to is not gw:
+        gw[...] = to
+
+
+cdef int _pose(Job* job, cnp.ndarray x, cnp.ndarray y, tuple w, Py_ssize_t groups, tuple stride, tuple dilation, tuple lo,
+               tuple boundary) except -1:
+    """The arrays and axes; w: the weights' shape."""
+    cdef int a, axis, missing = SIDES + 2 - x.ndim
+    job.gemm, job.item = kernels_of(x.dtype), <int>x.itemsize
+    job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
+    job.x_end = <const char*><size_t>byte_bounds(x)[1]
+    job.images, job.groups, job.channels, job.outputs = x.shape[0], groups, w[1], w[0] // groups
+    job.x_image, job.x_channel, job.y_image, job.y_output = x.strides[0], x.strides[1], y.strides[0], y.strides[1]
+    job.taps = 1
+    for a in range(SIDES):
+        axis = a - missing
+        if axis < 0:
+            job.side[a] = side_of(1, 1, 1, 1, 1, 0, ZERO)
+        else:
+            job.side[a] = side_of(x.shape[axis + 2], y.shape[axis + 2], w[axis + 2], stride[axis], dilation[axis], lo[axis],
+                                  boundary[axis])
+            job.side[a].x, job.side[a].y = x.strides[axis + 2], y.strides[axis + 2]
+        job.taps *= job.side[a].n_taps
+    return 0
 
 
 cdef Side side_of(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t n_taps, Py_ssize_t stride, Py_ssize_t dilation,
@@ -557,18 +663,15 @@ cdef bint _in_place(Job* job) noexcept:
             return False
     if job.side[2].x != job.item or job.side[2].stride > 1 or job.x_image % job.item or job.x_channel % job.item:
         return False
-    job.at = 0
-    for a in range(SIDES):
-        job.at -= job.side[a].lo * job.side[a].x
     job.to_row = job.side[1].stride * job.side[1].x // job.item
     job.to_sheet = job.side[0].stride * job.side[0].x // job.item
     job.to_image = job.x_image // job.item
     return True
 
 
-cdef Py_ssize_t _sizes(Job* job) noexcept:
-    """How large units are, and the layout of the strip; the bytes of scratch."""
-    cdef Py_ssize_t lanes = job.gemm.lanes, pixels = PIXELS * lanes * job.gemm.vectors, span, strip
+cdef Py_ssize_t _sizes(Job* job, Py_ssize_t pixels) noexcept:
+    """Boxes of about so many pixels, and the layouts of the strip and the scratch; the bytes of the latter."""
+    cdef Py_ssize_t lanes = job.gemm.lanes, width = max(job.gemm.vectors, job.gemm.reach_vectors) * lanes, span, strip
     cdef Side* side
     cdef int a
     job.to_channel = 1
@@ -588,15 +691,16 @@ cdef Py_ssize_t _sizes(Job* job) noexcept:
     job.image_extent = equal(job.images, max(1, pixels))
     job.image_parts = parts_of(job.images, job.image_extent)
     job.to_image = job.block_channels * job.to_channel
-    job.output_extent = equal(job.outputs, OUTPUTS, job.gemm.rows)
     job.output_parts = parts_of(job.outputs, job.output_extent)
     pixels = job.image_extent
     for a in range(SIDES):
         pixels *= job.side[a].extent
-    strip = job.image_extent * job.to_image + 2 * lanes
+    job.in_place = _in_place(job)
+    strip = 0 if job.in_place else job.image_extent * job.to_image + 2 * lanes
     job.panel = parts_of(strip * job.item, 64) * 64
-    job.sums = job.panel + (job.block_channels * job.block_taps + 1) * lanes * job.gemm.vectors * job.item
-    return job.sums + (pixels + lanes) * job.output_extent * job.item
+    job.at = job.panel + (max(job.block_channels * job.block_taps, pixels) + 1) * width * job.item
+    job.sums = parts_of(job.at + pixels * sizeof(Py_ssize_t), 64) * 64
+    return job.sums + max((pixels + lanes) * job.output_extent, job.block_channels * job.taps * width) * job.item
 
 
 cdef cnp.ndarray _offsets(const Job* job):

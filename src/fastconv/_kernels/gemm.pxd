@@ -21,6 +21,8 @@ cdef extern from "gemm.h" nogil:
         int lanes
         int rows
         int vectors
+        int reach_vectors
+        int[FC_GEMM_VECTORS] reach_rows
         fc_gemm_tile[FC_GEMM_ROWS][FC_GEMM_VECTORS] tile
         fc_gemm_reach[FC_GEMM_ROWS][FC_GEMM_VECTORS] reach
         fc_gemm_gather gather

@@ -5,7 +5,7 @@
      v_D            one vector                          D_load, D_store   unaligned
      D_wa, D_wb     one tap, broadcast                  D_maca, D_macb    acc + tap * x
      D_join(a, b)   the result of the accumulators       D_add
-     D_even(a, b)   elements 0, 2, 4 ... of both (f32, f64)
+     D_even(a, b)   elements 0, 2, 4 ... of both (f32, f64);  D_zip_lo, D_zip_hi   a0 b0 a1 b1 ..., the first or second half
      D_between(lo, hi, r)   the vector r elements after lo; hi begins STEP bytes (a shuffle's reach) after it
    A dtype has one accumulator (wa, maca) or two (also wb, macb, join):
      complex: a = sum re(w) x, b = sum im(w) x on interleaved x;  y = a + i b
@@ -144,19 +144,31 @@ FC_ONE(i32, uint32_t)
 #    define fc_shuffle __builtin_shufflevector
 #  endif
 #endif
-#ifdef fc_shuffle
-#  define FC_EVEN(D, ...) FC_INLINE v_##D D##_even(v_##D a, v_##D b) { return fc_shuffle(a, b, __VA_ARGS__); }
-#else
-#  define FC_EVEN(D, ...)                                                                      \
-    FC_INLINE v_##D D##_even(v_##D a, v_##D b) {                                               \
-        const int at[] = {__VA_ARGS__};                                                        \
-        v_##D v;                                                                               \
-        for (int i = 0; i < D##_LANES; i++) v[i] = at[i] < D##_LANES ? a[at[i]] : b[at[i] - D##_LANES]; \
-        return v;                                                                              \
-    }
+#ifndef fc_shuffle                /* GCC before 12 */
+#  define fc_shuffle(a, b, ...)                                                                \
+    ({ const int at_[] = {__VA_ARGS__}; enum { n_ = sizeof(at_) / sizeof(at_[0]) }; __typeof__(a) v_; \
+       for (int i_ = 0; i_ < n_; i_++) v_[i_] = at_[i_] < n_ ? (a)[at_[i_]] : (b)[at_[i_] - n_]; v_; })
 #endif
-FC_EVEN(f32, FC_EVENS_F32)
-FC_EVEN(f64, FC_EVENS_F64)
+#define FC_ZIP(i, n) i, n + i
+#define FC_ZIP_2(i, n) FC_ZIP(i, n), FC_ZIP(i + 1, n)
+#define FC_ZIP_4(i, n) FC_ZIP_2(i, n), FC_ZIP_2(i + 2, n)
+#define FC_ZIP_8(i, n) FC_ZIP_4(i, n), FC_ZIP_4(i + 4, n)
+#if FC_VECTOR_BYTES == 64
+#  define FC_ZIP_F32(half) FC_ZIP_8(8 * half, 16)
+#  define FC_ZIP_F64(half) FC_ZIP_4(4 * half, 8)
+#elif FC_VECTOR_BYTES == 32
+#  define FC_ZIP_F32(half) FC_ZIP_4(4 * half, 8)
+#  define FC_ZIP_F64(half) FC_ZIP_2(2 * half, 4)
+#else
+#  define FC_ZIP_F32(half) FC_ZIP_2(2 * half, 4)
+#  define FC_ZIP_F64(half) FC_ZIP(half, 2)
+#endif
+FC_INLINE v_f32 f32_even(v_f32 a, v_f32 b) { return fc_shuffle(a, b, FC_EVENS_F32); }
+FC_INLINE v_f64 f64_even(v_f64 a, v_f64 b) { return fc_shuffle(a, b, FC_EVENS_F64); }
+FC_INLINE v_f32 f32_zip_lo(v_f32 a, v_f32 b) { return fc_shuffle(a, b, FC_ZIP_F32(0)); }
+FC_INLINE v_f32 f32_zip_hi(v_f32 a, v_f32 b) { return fc_shuffle(a, b, FC_ZIP_F32(1)); }
+FC_INLINE v_f64 f64_zip_lo(v_f64 a, v_f64 b) { return fc_shuffle(a, b, FC_ZIP_F64(0)); }
+FC_INLINE v_f64 f64_zip_hi(v_f64 a, v_f64 b) { return fc_shuffle(a, b, FC_ZIP_F64(1)); }
 
 #define FC_COMPLEX(D, lane)                                                                    \
     FC_VECTOR(D, lane, FC_VECTOR_BYTES / sizeof(e_##D))                                        \
@@ -237,6 +249,10 @@ FC_SCALAR(f32, float)
 FC_SCALAR(f64, double)
 FC_INLINE v_f32 f32_even(v_f32 a, v_f32 b) { (void)b; return a; }
 FC_INLINE v_f64 f64_even(v_f64 a, v_f64 b) { (void)b; return a; }
+FC_INLINE v_f32 f32_zip_lo(v_f32 a, v_f32 b) { (void)b; return a; }
+FC_INLINE v_f32 f32_zip_hi(v_f32 a, v_f32 b) { (void)a; return b; }
+FC_INLINE v_f64 f64_zip_lo(v_f64 a, v_f64 b) { (void)b; return a; }
+FC_INLINE v_f64 f64_zip_hi(v_f64 a, v_f64 b) { (void)a; return b; }
 FC_SCALAR(i16, uint32_t)
 FC_SCALAR(i32, uint32_t)
 FC_SCALAR(i64, uint64_t)

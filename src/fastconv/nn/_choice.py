@@ -4,6 +4,7 @@ gemm        products of matrices, without the matrix of windows: everything
 winograd4   F(4 x 4, 3 x 3): 3 x 3 taps, no strides; a quarter of the products
 winograd2   F(2 x 2, 3 x 3): the same, 4 / 9 of the products; for small images
 depthwise   one channel in each group
+fourier     transforms of blocks: long kernels, no strides
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from fastconv import _depthwise, _layer, _winograd
 from fastconv._problem import Array, Kept
-from fastconv.nn import _costs
+from fastconv.nn import _costs, _fourier
 from fastconv.nn._geometry import Geometry
 
 # (geometry, first operand, second operand, bias, result, workers, kept): computes the result
@@ -121,6 +122,13 @@ def _winograd_input(
     _winograd_run(m, _turned(g), y, turned, bias, x, workers, {})
 
 
+def _fourier_run(
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+) -> None:
+    if not _fourier.run(g, x, w, bias, y, workers, kept):
+        _gemm(g, x, w, bias, y, workers, kept)
+
+
 def _engines() -> dict[str, list[Engine]]:
     layer = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm)]
     of_input = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm_input)]
@@ -131,6 +139,7 @@ def _engines() -> dict[str, list[Engine]]:
         run = partial(_winograd_input, m)
         of_input.append(Engine(name, "winograd", _winograd_input_can, seconds, run))
     layer.append(Engine("depthwise", "direct", _depthwise_can, _costs.depthwise, _depthwise_run))
+    layer.append(Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run))
     of_input.append(Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input))
     return {"layer": layer, "input gradient": of_input, "weight gradient": of_weight}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fastconv import _cost
 from fastconv.nn._geometry import Geometry
 
 CALL = 20e-6
@@ -20,6 +21,10 @@ WRITE = 0.3e-9  # an output
 TRANSFORM = 0.4e-9  # a point of a channel's tile
 WEIGHT_BYTE = 1 / 20e9  # of transformed weights, which do not stay in the cache
 LANES = 16
+MIX = 2.2e-9  # a point of the product of two blocks' transforms
+MIX_MANY = 7e-9  # where those of the kernels do not stay in the cache
+FEW_PAIRS = 1024  # of channels and outputs, for which they do
+SPECTRUM = 3.5e-9  # a point of a kernel's transform
 PACK = 1.1e-9  # a weight
 PACK_POINT = 1.2e-9  # of a transformed kernel
 
@@ -49,6 +54,19 @@ def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -
 
 def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     return CALL / 4 + geometry.products * _width(dtype) / 40e9
+
+
+def fourier(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Blocks: a transform for each input and each output, and for each pair the products of a block."""
+    blocks = _cost.tile_sizes(dtype, geometry.n_out, geometry.m)
+    count = geometry.batch * _cost.n_blocks(dtype, blocks.sizes, geometry.n_out, geometry.m)
+    pairs = geometry.channels // geometry.groups * geometry.outputs
+    seconds = count * _cost.block_seconds(dtype, blocks.sizes) * (geometry.channels + geometry.outputs) / 2
+    points = pairs * math.prod(blocks.sizes) * _width(dtype)
+    seconds += count * points * (MIX if pairs // geometry.groups <= FEW_PAIRS else MIX_MANY)
+    if not prepared:
+        seconds += points * SPECTRUM
+    return CALL + seconds
 
 
 def _width(dtype: np.dtype[Any]) -> float:
