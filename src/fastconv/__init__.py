@@ -4,12 +4,8 @@
 any axes, boundaries, a place for the result, threads. The package from top to bottom; imports point down:
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
-<<<<<<< HEAD
     signal ndimage nn                   those of scipy.signal, scipy.ndimage, PyTorch; imported when used
-=======
-    signal ndimage                      those of scipy.signal and scipy.ndimage; imported when used
     _capi* _plans capi.pxd include/      the C API, for other extensions; imported when used
->>>>>>> main
     _convolver                          kernels prepared for many signals
     _explain                            what a call would do, and how exact it would be
     _entry                              the public functions; small calls go straight to a kernel
@@ -21,6 +17,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _sums _transforms _by_values        what drivers leave to do: values that are not finite
     _blocks                             and dtypes and layouts
     _direct _separable _sparse          compiled: axes, tiles and edges of sums
+    _layer _layer8 _winograd _depthwise _dots _toom_cook     compiled: layers, for nn
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
     _cost                               block sizes and estimates of time and memory
