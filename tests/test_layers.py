@@ -10,7 +10,16 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.gemm", "_kernels.winograd", "_kernels.depthwise", "_kernels.dots", "_kernels"],
+    "kernels": [
+        "_kernels.table",
+        "_kernels.direct",
+        "_kernels.fft",
+        "_kernels.gemm",
+        "_kernels.winograd",
+        "_kernels.depthwise",
+        "_kernels.dots",
+        "_kernels",
+    ],
     "drivers": [
         "_cost",
         "_threads",

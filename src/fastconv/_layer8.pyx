@@ -170,6 +170,8 @@ def requantise(cnp.ndarray sums, cnp.ndarray factors, int zero, cnp.ndarray y, i
     job.image, job.channel = y.strides[0], y.strides[1]
     for a in range(SIDES):
         axis = a - missing
-        job.n[a], job.step[a] = (1, 0) if axis < 0 else (y.shape[axis + 2], y.strides[axis + 2])
+        job.n[a], job.step[a] = 1, 0
+        if axis >= 0:
+            job.n[a], job.step[a] = y.shape[axis + 2], y.strides[axis + 2]
         plane *= job.n[a]
     run(&job, <unit_function>scale_unit, y.shape[0] * y.shape[1], 1e-9 * plane + 1e-7, 0, workers, None)
