@@ -19,7 +19,8 @@ def reference(x, w, bias, size, stride, dilation, lo, pad="constant"):
     x = np.pad(x, ((0, 0), (0, 0), *zip(lo, high)), mode=pad)
     y = np.zeros((n, len(w), *size)) + bias.reshape(-1, *(1 for _ in axes))
     for t in np.ndindex(*taps):
-        window = tuple(slice(t[k] * dilation[k], t[k] * dilation[k] + (size[k] - 1) * stride[k] + 1, stride[k]) for k in axes)
+        first = [i * d for i, d in zip(t, dilation)]
+        window = [slice(f, f + (n - 1) * s + 1, s) for f, n, s in zip(first, size, stride)]
         y += w[(slice(None), 0, *t)].reshape(-1, *(1 for _ in axes)) * x[(..., *window)]
     return y
 
@@ -31,7 +32,8 @@ def layer(rng, n, c, each, size, taps, dtype="f4"):
 
 
 def out_size(size, taps, stride, dilation, lo):
-    return tuple((n + 2 * v - d * (k - 1) - 1) // s + 1 for n, k, s, d, v in zip(size, taps, stride, dilation, lo))
+    axes = zip(size, taps, stride, dilation, lo)
+    return tuple((n + 2 * v - d * (k - 1) - 1) // s + 1 for n, k, s, d, v in axes)
 
 
 def run(x, w, bias, size, stride, dilation, lo, boundary=None, workers=1):
@@ -48,7 +50,9 @@ def check(y, expected, taps):
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("taps", [(1, 1), (3, 3), (2, 5), (5, 5), (7, 7), (3, 1)])
-@pytest.mark.parametrize("size", [(7, 7), (8, 15), (14, 14), (15, 16), (17, 33), (9, 70), (130, 40), (5, 1100)])
+@pytest.mark.parametrize(
+    "size", [(7, 7), (8, 15), (14, 14), (15, 16), (17, 33), (9, 70), (130, 40), (5, 1100)]
+)
 def test_planes(rng, dtype, stride, taps, size):
     x, w, bias = layer(rng, 2, 3, 1, size, taps, dtype)
     lo = tuple(k // 2 for k in taps)
@@ -72,7 +76,8 @@ def test_any_layer(data):
     if min(out) < 1:
         return
     rng = np.random.default_rng(draw(st.integers(0, 99)))
-    x, w, bias = layer(rng, draw(st.integers(1, 2)), draw(st.integers(1, 4)), draw(st.integers(1, 3)), size, taps)
+    images, channels, kernels = draw(st.integers(1, 2)), draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    x, w, bias = layer(rng, images, channels, kernels, size, taps)
     y = run(x, w, bias, out, stride, dilation, lo, workers=draw(st.integers(1, 2)))
     check(y, reference(x, w, bias, out, stride, dilation, lo), taps)
 

@@ -50,7 +50,8 @@ def test_any_layer(data):
     if size < 1:
         return
     dtype = draw(st.sampled_from(["f4", "f8"]))
-    x, w, bias = layer(rng, draw(st.integers(1, 3)), groups * inputs, groups * each, length, taps, groups, dtype)
+    images = draw(st.integers(1, 3))
+    x, w, bias = layer(rng, images, groups * inputs, groups * each, length, taps, groups, dtype)
     y = run(x, w, bias, size, stride, lo, groups, workers=draw(st.integers(1, 2)))
     check(y, reference(x, w, bias, size, stride, lo, groups), w)
 

@@ -4,14 +4,14 @@ F(m, r) computes m outputs of a correlation with r taps by m + r - 1 products in
 
     y = A^T ((G w) * (B^T x)),        x: m + r - 1 inputs
 
-It is Toom-Cook's product of polynomials, transposed: B^T takes the inputs to what the values of polynomials at m + r - 2
-points and at infinity are multiplied by, G evaluates the taps there, A^T the outputs.
+It is Toom-Cook's product of polynomials, transposed: G takes the taps to a polynomial's values at m + r - 2
+points and at infinity, B^T the inputs to what these are multiplied by, and A^T the products to the outputs.
 
 References
 ----------
-S. Winograd, "Arithmetic Complexity of Computations", SIAM, 1980. A. Lavin and S. Gray, "Fast Algorithms for
-Convolutional Neural Networks", CVPR 2016. The points of F(4, 3): B. Barabasz et al., "Error Analysis and Improving the
-Accuracy of Winograd Convolution for Deep Neural Networks", ACM TOMS 46, 2020, on how the choice decides the error.
+S. Winograd, "Arithmetic Complexity of Computations", SIAM, 1980. A. Lavin and S. Gray, "Fast Algorithms
+for Convolutional Neural Networks", CVPR 2016. How the points decide the error: B. Barabasz et al., "Error Analysis
+and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", ACM TOMS 46, 2020.
 """
 
 from __future__ import annotations

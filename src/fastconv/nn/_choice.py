@@ -4,6 +4,7 @@ gemm        products of matrices, without the matrix of windows: everything
 winograd4   F(4 x 4, 3 x 3): 3 x 3 taps, no strides; a quarter of the products
 winograd2   F(2 x 2, 3 x 3): the same, 4 / 9 of the products; for small images
 depthwise   one channel in each group
+dots        scalar products of windows: long kernels of one axis, strides
 fourier     transforms of blocks: long kernels, no strides
 """
 
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _depthwise, _layer, _winograd
+from fastconv import _depthwise, _dots, _layer, _winograd
 from fastconv._problem import Array, Kept
 from fastconv.nn import _costs, _fourier
 from fastconv.nn._geometry import Geometry
@@ -24,6 +25,9 @@ from fastconv.nn._geometry import Geometry
 Run = Callable[[Geometry, Array, Array, Array | None, Array, int, Kept], None]
 Test = Callable[[Geometry, np.dtype[Any]], bool]
 Estimate = Callable[[Geometry, np.dtype[Any], bool], float]
+
+
+LONG = 32  # taps of a row, for `dots`
 
 
 class Engine(NamedTuple):
@@ -122,6 +126,16 @@ def _winograd_input(
     _winograd_run(m, _turned(g), y, turned, bias, x, workers, {})
 
 
+def _dots_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return dtype.char in "fd" and len(g.m) == 1 and g.dilation == (1,) and g.m[0] >= LONG
+
+
+def _dots_run(
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+) -> None:
+    _dots.correlate(x, w, bias, y, g.stride[0], g.lo[0], g.boundary[0], g.groups, workers)
+
+
 def _fourier_run(
     g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
 ) -> None:
@@ -139,6 +153,7 @@ def _engines() -> dict[str, list[Engine]]:
         run = partial(_winograd_input, m)
         of_input.append(Engine(name, "winograd", _winograd_input_can, seconds, run))
     layer.append(Engine("depthwise", "direct", _depthwise_can, _costs.depthwise, _depthwise_run))
+    layer.append(Engine("dots", "direct", _dots_can, _costs.dots, _dots_run))
     layer.append(Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run))
     of_input.append(Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input))
     return {"layer": layer, "input gradient": of_input, "weight gradient": of_weight}

@@ -21,6 +21,10 @@ WRITE = 0.3e-9  # an output
 TRANSFORM = 0.4e-9  # a point of a channel's tile
 WEIGHT_BYTE = 1 / 20e9  # of transformed weights, which do not stay in the cache
 LANES = 16
+DOT = 1 / 60e9  # a product of taps and a window, both in the cache
+LOAD = 1 / 60e9  # an element of a window
+OUTPUTS = 4  # that share it
+ADD_LANES = 3e-9  # the sum of one output's lanes
 MIX = 2.2e-9  # a point of the product of two blocks' transforms
 MIX_MANY = 7e-9  # where those of the kernels do not stay in the cache
 FEW_PAIRS = 1024  # of channels and outputs, for which they do
@@ -54,6 +58,15 @@ def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -
 
 def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     return CALL / 4 + geometry.products * _width(dtype) / 40e9
+
+
+def dots(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Whole vectors of taps; groups of outputs share what they read of the input."""
+    taps = -(-geometry.m[0] // LANES) * LANES
+    sums = geometry.batch * geometry.n_out[0] * geometry.outputs
+    products = sums * geometry.channels // geometry.groups * taps
+    share = 1 / min(OUTPUTS, geometry.outputs // geometry.groups)
+    return CALL / 4 + products * (DOT + LOAD * share) * _width(dtype) + sums * ADD_LANES
 
 
 def fourier(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:

@@ -1,4 +1,4 @@
-"""Layers of long kernels by FFT: each channel's blocks are transformed once, and each output's transformed back once.
+"""Layers of long kernels by FFT: blocks of each channel are transformed once, those of each output back once.
 
 The sum over the channels is taken between, by `fastconv._bank`.
 """
@@ -14,12 +14,14 @@ from fastconv import _bank, _cost
 from fastconv._problem import Array, Kept
 from fastconv.nn._geometry import Geometry
 
+LONG = 32  # taps
 MOST_BYTES = 1 << 28  # of transformed kernels
 
 
 def can(geometry: Geometry, dtype: np.dtype[Any]) -> bool:
     """Layers of one step, whose kernels' transforms are not too large."""
-    if dtype.char not in "fdFD" or max(geometry.stride) > 1 or max(geometry.dilation) > 1:
+    steps = (*geometry.stride, *geometry.dilation)
+    if dtype.char not in "fdFD" or max(steps) > 1 or math.prod(geometry.m) < LONG:
         return False
     sizes = _cost.tile_sizes(dtype, geometry.n_out, geometry.m).sizes
     pairs = geometry.outputs * geometry.channels // geometry.groups
