@@ -17,6 +17,7 @@ and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", AC
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 
 Matrix = list[list[Fraction]]
@@ -28,6 +29,7 @@ POINTS = {
 }
 
 
+@lru_cache
 def transforms(points: tuple[Fraction, ...], r: int) -> tuple[Matrix, Matrix, Matrix]:
     """A^T (m, n), G (n, r) and B^T (n, n) for n - 1 points and infinity, where m = n + 1 - r."""
     n = len(points) + 1
