@@ -101,12 +101,13 @@ class _Layer:
 
     def _products(self, outer: _geometry.Geometry, x: Array, w: Array, bias: Array | None, y: Array) -> None:
         """The sums of x w, both with four channels in an element."""
-        _, per_group, *m = w.shape
-        taps = _layer8.fours(w.view(np.uint8), 1, tuple(m), (0,) * self.rank, 0, 0, self.workers)
+        outputs, per_group, *m = w.shape
+        lines = w.view(np.uint8).reshape(outputs, per_group, -1)
+        taps = _layer8.fours(lines, 1, lines.shape[2:], (0,), 0, 0, self.workers)
         if per_group % 4:
             taps.view(np.uint8).reshape(*taps.shape, 4)[:, -1, ..., per_group % 4 :] = 0
         steps = outer.stride, outer.dilation, outer.lo, outer.boundary
-        _layer.forward(x, taps, bias, y, *steps, self.workers)
+        _layer.forward(x, taps.reshape(outputs, -1, *m), bias, y, *steps, self.workers)
 
     def place(self, out: Any, dtype: np.dtype[Any]) -> tuple[Array, Array]:
         shape, arrays = self.geometry.y_shape, (self.x, self.w)
