@@ -18,6 +18,7 @@ LAYERS = {
         "_kernels.winograd",
         "_kernels.depthwise",
         "_kernels.dots",
+        "_kernels.dot8",
         "_kernels",
     ],
     "drivers": [
@@ -41,6 +42,7 @@ LAYERS = {
         "_exact",
         "_bank",
         "_layer",
+        "_layer8",
         "_toom_cook",
         "_winograd",
         "_depthwise",
