@@ -87,6 +87,12 @@ def test_a_value_that_is_not_finite_stays_in_its_windows(rng, bad):
     assert np.array_equal(np.isnan(y), np.isnan(expected)) and np.array_equal(np.isinf(y), np.isinf(expected))
 
 
+def test_no_channels(rng):
+    bias = np.arange(4, dtype="f4")
+    y = run(np.ones((2, 0, 50), "f4"), np.ones((4, 0, 33), "f4"), bias, 18, 1, 0)
+    assert (y == bias[:, None]).all()
+
+
 def test_no_images(rng):
     x, w, bias = layer(rng, 0, 2, 3, 400, 37)
     assert run(x, w, bias, 73, 5, 0).shape == (0, 3, 73)

@@ -170,6 +170,12 @@ def test_prepared_taps_are_a_copy_and_serve_every_size(rng):
     assert (weights.shape, weights.dtype, weights.m) == ((20, 20, 3, 3), np.dtype("f4"), 4)
 
 
+def test_no_channels(rng):
+    bias = np.arange(4, dtype="f4")
+    y = winograd(np.ones((2, 0, 5, 5), "f4"), np.ones((4, 0, 3, 3), "f4"), bias, 4)
+    assert (y == bias[:, None, None]).all()
+
+
 def test_no_images(rng):
     x, w, bias = layer(rng, 0, 20, 20, (9, 9))
     assert winograd(x, w, bias, 4).shape == (0, 20, 9, 9)

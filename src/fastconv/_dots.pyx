@@ -90,6 +90,9 @@ def correlate(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, Py_ssize_t stri
     cdef int a
     if y.size == 0:
         return
+    if w.shape[1] == 0:
+        y[...] = 0 if bias is None else bias[:, None]
+        return
     job.item, job.boundary = cnp.PyArray_ITEMSIZE(x), boundary
     job.kernels = &TABLE.dtype[job.item == 8]
     weights = np.ascontiguousarray(w)

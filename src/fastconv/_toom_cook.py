@@ -9,9 +9,10 @@ points and at infinity, B^T the inputs to what these are multiplied by, and A^T 
 
 References
 ----------
-S. Winograd, "Arithmetic Complexity of Computations", SIAM, 1980. A. Lavin and S. Gray, "Fast Algorithms
-for Convolutional Neural Networks", CVPR 2016. How the points decide the error: B. Barabasz et al., "Error Analysis
-and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", ACM TOMS 46, 2020.
+S. Winograd, "Arithmetic Complexity of Computations", SIAM, 1980.
+A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016.
+B. Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural
+Networks", ACM TOMS 46, 2020: how the points decide the error.
 """
 
 from __future__ import annotations

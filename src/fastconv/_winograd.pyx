@@ -375,6 +375,9 @@ def correlate(cnp.ndarray x, Weights weights, bias, cnp.ndarray y, tuple lo, tup
     cdef int a, team
     if y.size == 0:
         return
+    if weights.w.shape[1] == 0:
+        y[...] = 0 if bias is None else bias[:, None, None]
+        return
     begin(&job, weights.w, weights.m)
     table = np.array(constants(weights.m), weights.w.dtype)
     padded = np.zeros(job.panels * 2 * job.lanes, weights.w.dtype)
