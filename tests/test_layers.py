@@ -31,6 +31,7 @@ LAYERS = {
         "_mix",
         "_exact",
         "_bank",
+        "_strip",
         "_layer",
     ],
     "planning": [
