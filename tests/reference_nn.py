@@ -5,8 +5,8 @@
                      where q stride + t dilation - lo = i
     weight_gradient  gw[o, c, t] = sum over n, p of gy[n, o, p] x~[n, c, p stride + t dilation - lo]
 
-Floats are summed in long double, integers in Python's, and rounded or wrapped at the end. Nothing of the package
-is used.
+Floats are summed in long double, integers in Python's, and rounded or wrapped at the end. Nothing of the
+package is used.
 """
 
 import itertools
