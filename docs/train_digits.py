@@ -10,8 +10,8 @@ from sklearn.datasets import load_digits
 
 from fastconv import nn
 
-EPOCHS, BATCH, RATE, DECAY = 60, 64, 2e-3, 1e-3
-SHAPES = {"w1": (8, 1, 3, 3), "w2": (16, 8, 3, 3), "w3": (10, 16, 4, 4)}
+EPOCHS, BATCH, RATE, DECAY = 60, 64, 2e-3, 1e-4
+SHAPES = {"w1": (12, 1, 3, 3), "w2": (24, 12, 3, 3), "w3": (10, 24, 4, 4)}
 
 
 def parameters(rng):

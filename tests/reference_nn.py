@@ -1,11 +1,12 @@
 """The slow, obvious truth of CNN layers: sums over taps, one at a time, in a wider type.
 
-    forward      y[n, o, p] = bias[o] + sum over c, t of w[o, c, t] x~[n, c, p stride + t dilation - lo]
-    transposed   y[n, c, i] = bias[c] + sum over o, t of w[o, c, t] x[n, o, q],  q stride + t dilation - lo = i
-    weight_gradient   gw[o, c, t] = sum over n, p of gy[n, o, p] x~[n, c, p stride + t dilation - lo]
+    forward          y[n, o, p] = bias[o] + sum over c, t of w[o, c, t] x~[n, c, p stride + t dilation - lo]
+    transposed       y[n, c, i] = bias[c] + sum over o, t of w[o, c, t] x[n, o, q],
+                     where q stride + t dilation - lo = i
+    weight_gradient  gw[o, c, t] = sum over n, p of gy[n, o, p] x~[n, c, p stride + t dilation - lo]
 
-Floats are summed in long double, integers in Python's, and rounded or wrapped at the end. Nothing of the package is
-used.
+Floats are summed in long double, integers in Python's, and rounded or wrapped at the end. Nothing of the
+package is used.
 """
 
 import itertools
@@ -52,10 +53,8 @@ def windows(x, tap, size, stride, dilation, lo, boundary):
     """What one tap sees: (N, C, *size)."""
     seen = x
     for axis, n in enumerate(size):
-        at = [
-            source(p * stride[axis] + tap[axis] * dilation[axis] - lo[axis], x.shape[axis + 2], boundary[axis])
-            for p in range(n)
-        ]
+        begin = tap[axis] * dilation[axis] - lo[axis]
+        at = [source(p * stride[axis] + begin, x.shape[axis + 2], boundary[axis]) for p in range(n)]
         zero = np.zeros((*seen.shape[: axis + 2], 1, *seen.shape[axis + 3 :]), seen.dtype)
         lines = [zero if i is None else seen.take([i], axis + 2) for i in at]
         seen = np.concatenate([*lines, zero[(slice(None),) * (axis + 2) + (slice(0, 0),)]], axis + 2)

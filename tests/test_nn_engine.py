@@ -1,7 +1,8 @@
-"""The drivers of CNN layers against sums over taps: every dtype, axis parameter, layout, group and thread count."""
+"""The drivers of CNN layers against sums over taps: dtypes, axis parameters, layouts, groups and threads."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def check(found, expected, magnitude, n_terms):
     assert np.all(np.abs(found - expected) <= bound), np.max(np.abs(found - expected) / (magnitude + 1e-300))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Layer:
     images: int
     groups: int
@@ -123,7 +124,9 @@ def layers(draw, most=40):
     )
 
 
-def run_forward(layer, dtype, seed, x_layout="plain", y_layout="plain", with_bias=True, workers=1, packed=False):
+def run_forward(
+    layer, dtype, seed, x_layout="plain", y_layout="plain", with_bias=True, workers=1, packed=False
+):
     rng = np.random.default_rng(seed)
     x, w, bias = layer.arrays(rng, dtype)
     bias = bias if with_bias else None
@@ -134,15 +137,23 @@ def run_forward(layer, dtype, seed, x_layout="plain", y_layout="plain", with_bia
     return x, w, bias, y
 
 
-def check_forward(layer, dtype, seed, **options):
-    x, w, bias, y = run_forward(layer, dtype, seed, **options)
-    arguments = layer.size, layer.stride, layer.dilation, layer.lo, layer.boundary
-    expected = reference.forward(x, w, bias, *arguments)
-    magnitude = None if y.dtype.kind == "i" else reference.forward(x, w, bias, *arguments, magnitude=True)
+@lru_cache(maxsize=64)
+def expected_forward(layer, dtype, seed, with_bias):
+    """What the reference finds, and the same sums of absolute values."""
+    x, w, bias = layer.arrays(np.random.default_rng(seed), dtype)
+    arguments = x, w, bias if with_bias else None, layer.size
+    arguments += layer.stride, layer.dilation, layer.lo, layer.boundary
+    magnitude = None if np.dtype(dtype).kind == "i" else reference.forward(*arguments, magnitude=True)
+    return reference.forward(*arguments), magnitude
+
+
+def check_forward(layer, dtype, seed, with_bias=True, **options):
+    *_, y = run_forward(layer, dtype, seed, with_bias=with_bias, **options)
+    expected, magnitude = expected_forward(layer, dtype, seed, with_bias)
     check(y, expected, magnitude, layer.channels * math.prod(layer.taps))
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(
     layers(),
     st.sampled_from(DTYPES),
@@ -170,10 +181,8 @@ def plain(images, channels, outputs, n, taps, stride=1, dilation=1, pad=0, group
     """A layer as torch has it: one stride, dilation and padding for all axes."""
     nd = len(n)
     size = tuple((n_k + 2 * pad - dilation * (m - 1) - 1) // stride + 1 for n_k, m in zip(n, taps))
-    return Layer(
-        images, groups, channels // groups, outputs // groups, n, taps, size, (stride,) * nd, (dilation,) * nd,
-        (pad,) * nd, (boundary,) * nd,
-    )  # fmt: skip
+    sizes = images, groups, channels // groups, outputs // groups, n, taps, size
+    return Layer(*sizes, (stride,) * nd, (dilation,) * nd, (pad,) * nd, (boundary,) * nd)
 
 
 LARGER = {
@@ -200,7 +209,7 @@ LARGER = {
 @pytest.mark.parametrize("name", LARGER)
 def test_larger_layers(name, layout):
     check_forward(LARGER[name], "float32", 1, x_layout=layout)
-    check_forward(LARGER[name], "float32", 2, y_layout=layout, packed=True)
+    check_forward(LARGER[name], "float32", 1, y_layout=layout, packed=True)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -266,12 +275,16 @@ def test_strided_weights():
     np.testing.assert_array_equal(first, second)
 
 
-def run_transposed(layer, dtype, seed, x_layout="plain", y_layout="plain", with_bias=True, workers=1):
+def transposed_arrays(layer, rng, dtype):
     """With layer.size as the input's sizes and layer.n as the result's."""
-    rng = np.random.default_rng(seed)
     x = values(rng, (layer.images, layer.groups * layer.outputs, *layer.size), dtype)
     w = values(rng, (layer.groups * layer.outputs, layer.channels, *layer.taps), dtype)
-    bias = values(rng, (layer.groups * layer.channels,), dtype) if with_bias else None
+    return x, w, values(rng, (layer.groups * layer.channels,), dtype)
+
+
+def run_transposed(layer, dtype, seed, x_layout="plain", y_layout="plain", with_bias=True, workers=1):
+    x, w, bias = transposed_arrays(layer, np.random.default_rng(seed), dtype)
+    bias = bias if with_bias else None
     y, untouched = guarded((layer.images, layer.groups * layer.channels, *layer.n), dtype, y_layout)
     arguments = layer.stride, layer.dilation, layer.lo, layer.groups
     _layer.transposed(laid_out(x, x_layout), w, bias, y, *arguments, workers)
@@ -279,15 +292,22 @@ def run_transposed(layer, dtype, seed, x_layout="plain", y_layout="plain", with_
     return x, w, bias, y
 
 
-def check_transposed(layer, dtype, seed, **options):
-    x, w, bias, y = run_transposed(layer, dtype, seed, **options)
-    arguments = layer.n, layer.stride, layer.dilation, layer.lo, layer.groups
-    expected = reference.transposed(x, w, bias, *arguments)
-    magnitude = None if y.dtype.kind == "i" else reference.transposed(x, w, bias, *arguments, magnitude=True)
+@lru_cache(maxsize=64)
+def expected_transposed(layer, dtype, seed, with_bias):
+    x, w, bias = transposed_arrays(layer, np.random.default_rng(seed), dtype)
+    arguments = x, w, bias if with_bias else None, layer.n
+    arguments += layer.stride, layer.dilation, layer.lo, layer.groups
+    magnitude = None if np.dtype(dtype).kind == "i" else reference.transposed(*arguments, magnitude=True)
+    return reference.transposed(*arguments), magnitude
+
+
+def check_transposed(layer, dtype, seed, with_bias=True, **options):
+    *_, y = run_transposed(layer, dtype, seed, with_bias=with_bias, **options)
+    expected, magnitude = expected_transposed(layer, dtype, seed, with_bias)
     check(y, expected, magnitude, layer.outputs * math.prod(layer.taps))
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     layers(most=20),
     st.sampled_from(DTYPES),
@@ -298,7 +318,7 @@ def check_transposed(layer, dtype, seed, **options):
     st.sampled_from([1, 2, 3, 8]),
 )
 def test_transposed(layer, dtype, seed, x_layout, y_layout, with_bias, workers):
-    layer.size = tuple(min(n, 16) for n in layer.size)
+    layer = replace(layer, size=tuple(min(n, 16) for n in layer.size))
     check_transposed(
         layer, dtype, seed, x_layout=x_layout, y_layout=y_layout, with_bias=with_bias, workers=workers
     )
@@ -308,7 +328,7 @@ def test_transposed(layer, dtype, seed, x_layout, y_layout, with_bias, workers):
 @pytest.mark.parametrize("name", ["3×3", "7×7 s2", "1×1 s2", "1-D strided", "3-D", "dilated", "groups"])
 def test_transposed_larger(name, layout):
     check_transposed(LARGER[name], "float32", 7, x_layout=layout)
-    check_transposed(LARGER[name], "float32", 8, y_layout=layout)
+    check_transposed(LARGER[name], "float32", 7, y_layout=layout)
 
 
 def run_weight_gradient(layer, dtype, seed, x_layout="plain", w_layout="plain", workers=1):
@@ -316,8 +336,8 @@ def run_weight_gradient(layer, dtype, seed, x_layout="plain", w_layout="plain", 
     x, w, _ = layer.arrays(rng, dtype)
     gy = values(rng, (layer.images, len(w), *layer.size), dtype)
     gw, untouched = guarded(w.shape, dtype, w_layout)
-    arguments = layer.arguments()
-    _layer.weight_gradient(laid_out(x, x_layout), laid_out(gy, x_layout), gw, *arguments, layer.groups, workers)
+    arguments = gw, *layer.arguments(), layer.groups, workers
+    _layer.weight_gradient(laid_out(x, x_layout), laid_out(gy, x_layout), *arguments)
     assert untouched()
     return x, gy, gw
 
@@ -332,7 +352,7 @@ def check_weight_gradient(layer, dtype, seed, **options):
     check(gw, expected, magnitude, layer.images * math.prod(layer.size))
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     layers(most=20),
     st.sampled_from(DTYPES),

@@ -30,7 +30,8 @@ def check_gradients(case, g):
     outputs = len(case.w) // case.groups
     copies = 1 if case.mode == "zeros" else 1 + max(map(sum, case.pads)) ** case.rank
     terms = outputs * math.prod(case.w.shape[2:]) * copies
-    magnitude = case.input_gradient(g, magnitude=True) if floats else None
+    magnitude = case.input_gradient(g, magnitude=True) if floats else np.zeros(1)
+    magnitude = magnitude.max(initial=0)  # whatever the algorithm
     check(of_input, case.input_gradient(g), magnitude, terms, 2)
     magnitude = case.weight_gradient(g, magnitude=True) if floats else None
     check(of_weight, case.weight_gradient(g), magnitude, len(g) * math.prod(case.size) + 1)

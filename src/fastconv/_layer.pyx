@@ -6,8 +6,9 @@ x~ is x continued by the boundary; with groups, outputs o see the channels of th
 of pixels (some images, rows, columns) times some outputs. It takes the products k = (c, t) in blocks: the channels'
 pixels are laid out in a strip (continued, and split by the stride's phases, so that what a tap sees is contiguous),
 gathered from there into a panel [k][pixel] of some vectors, and multiplied with panels [k][output] of the weights.
-Blocks are summed apart and then added up, which also keeps rounding errors small. Units depend on the problem alone,
-so results do not depend on the number of threads. The caller has validated everything.
+Blocks are summed apart and then added up, which also keeps rounding errors small. How the sum of an output is blocked
+depends on the weights' shape alone (of a weight's gradient: on the layer's), never on the units; so results do not
+depend on the number of threads, though the size of units does. The caller has validated everything.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -18,74 +19,48 @@ from itertools import product
 from math import gcd
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from fastconv import _kernels
 from fastconv._direct import DTYPES
+from fastconv._threads import get_num_threads
 
-from fastconv._boundary cimport ZERO, copy_strided, source
+from fastconv._boundary cimport copy_strided
+from fastconv._kernels.dot8 cimport FC_DOT8_TABLE, fc_dot8_table
 from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
+from fastconv._strip cimport (
+    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, pose, runs,
+    seen_in_place, where,
+)
 
 cnp.import_array()
 
 cdef enum:
-    SIDES = 3                       # spatial axes; those that lack come first and have length 1
     PRODUCTS = 192                  # a block of k: a panel of pixels stays in L1
     PIXELS = 10                     # panels of a unit, about: the weights are read once for them
+    FEW_PIXELS = 4                  # panels of a unit, at least, if several threads want units
     OUTPUTS = 256                   # outputs of a unit, at most
+    FEW_OUTPUTS = 64                # at least, if several threads want units: each gathers the pixels anew
+    UNITS = 4                       # of a thread, wanted
     MOST_PIECES = 3 * 32            # pixels of the widest panel
     GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
     GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
+    FEW_ROWS = 128                  # at least, if several threads want units
 
 cdef const fc_gemm_table* TABLE = <const fc_gemm_table*>PyCapsule_GetPointer(_kernels.table("gemm"), FC_GEMM_TABLE)
+cdef const fc_dot8_table* DOT8 = <const fc_dot8_table*>PyCapsule_GetPointer(_kernels.table("dot8"), FC_DOT8_TABLE)
+cdef fc_gemm _fours = TABLE.dtype[DTYPES[np.dtype(np.int32)]]
+_fours.rows, _fours.vectors = DOT8.rows, DOT8.vectors
+memcpy(_fours.tile, DOT8.tile, sizeof(_fours.tile))
+FOURS = np.dtype("V4")              # four bytes: of x unsigned, of w signed; their sums are int32
 
 
-cdef struct Side:                   # a spatial axis
-    Py_ssize_t n_in, n_out, n_taps, stride, dilation, lo
-    Py_ssize_t x, y                 # bytes from one element to the next
-    int boundary
-    Py_ssize_t extent, parts        # outputs of a unit, at most; such parts
-    bint dense                      # line l of the strip: the phase l of the stride; else what tap l sees
-    Py_ssize_t lines, length        # of the strip
-
-cdef struct Job:
-    const fc_gemm* gemm
-    int item                        # bytes of an element
-    const char* x
-    const char* w                   # packed; of the weights' gradient: it
-    const char* bias                # each value as often as a vector has lanes; or NULL
-    char* y
-    Side[SIDES] side
-    Py_ssize_t x_image, x_channel, y_image, y_output    # bytes from one to the next
-    Py_ssize_t images, groups, channels, outputs        # the last two: of a group
-    Py_ssize_t image_extent, image_parts, output_extent, output_parts
-    Py_ssize_t taps, block_channels, block_taps, blocks, tap_parts
-    const Py_ssize_t* off           # elements from the strip's start to what product k of a block sees
-    bint in_place                   # panels are gathered from x, not from the strip
-    Py_ssize_t to_row, to_sheet, to_image, to_channel   # elements from one to the next: of the strip, or as pixels see x
-    Py_ssize_t last_off             # the largest of `off`
-    const char* x_end
-    Py_ssize_t to_w                 # elements from output to output of the weights' gradient
-    Py_ssize_t panel, at, sums      # bytes from the scratch (where the strip is) to the panel, pixels' places, sums
-
-cdef struct Box:                    # of a unit
-    Py_ssize_t group, image, images, output, outputs
-    Py_ssize_t[SIDES] first, n
+cdef const fc_gemm* kernels_of(dtype):
+    """The matrix kernels of a dtype; those of `FOURS` move elements as int32's do."""
+    return &_fours if dtype == FOURS else &TABLE.dtype[DTYPES[dtype]]
 
 
 # ---- packed weights ----------------------------------------------------------------------------------------------
-
-cdef Py_ssize_t parts_of(Py_ssize_t n, Py_ssize_t most) noexcept nogil:
-    """The least number of parts, of `most` elements at most."""
-    return (n + most - 1) // most
-
-
-cdef Py_ssize_t equal(Py_ssize_t n, Py_ssize_t most, Py_ssize_t unit=1) noexcept nogil:
-    """The size of about equal parts of n: whole units, `most` or less if that is a unit or more."""
-    cdef Py_ssize_t parts = max(1, parts_of(n, most))
-    return max(1, parts_of(parts_of(n, parts), unit) * unit)
-
 
 cdef class Weights:
     """Weights (O, C / groups, *K) as the tiles read them: by group, block of products and panel of outputs, [k][output].
@@ -95,8 +70,7 @@ cdef class Weights:
 
     def __init__(self, cnp.ndarray w, Py_ssize_t groups):
         cdef Py_ssize_t g, b, o, m, k, n, rows, taps = 1, item = w.itemsize
-        cdef int code = DTYPES[w.dtype]
-        cdef const fc_gemm* gemm = &TABLE.dtype[code]
+        cdef const fc_gemm* gemm = kernels_of(w.dtype)
         cdef const char* of
         cdef char* to
         cdef cnp.ndarray flat
@@ -134,82 +108,8 @@ cdef class Weights:
 
 # ---- a unit ------------------------------------------------------------------------------------------------------
 
-cdef void copy_steps(const fc_gemm* gemm, char* to, const char* line, const Side* side, Py_ssize_t start, Py_ssize_t count,
-                     int item) noexcept nogil:
-    """to[j] = element start + j stride of the continued line, 0 <= j < count."""
-    cdef Py_ssize_t j, s, step = side.stride, begin = 0, end = 0
-    cdef char[16] zero
-    if start < 0:
-        begin = min(count, parts_of(-start, step))
-    if start < side.n_in:
-        end = min(count, parts_of(side.n_in - start, step))
-    end = max(begin, end)
-    if side.x == item:
-        gemm.pick(line + (start + begin * step) * item, step, to + begin * item, end - begin)
-    else:
-        copy_strided(to + begin * item, item, line + (start + begin * step) * side.x, step * side.x, end - begin, item)
-    if side.boundary == ZERO:
-        memset(to, 0, begin * item)
-        memset(to + end * item, 0, (count - end) * item)
-        return
-    memset(zero, 0, sizeof(zero))
-    for j in range(count):
-        if j < begin or j >= end:
-            s = source(start + j * step, side.n_in, side.boundary)
-            memcpy(to + j * item, line + s * side.x if s >= 0 else zero, item)
-
-
-cdef inline Py_ssize_t start_of(const Side* side, Py_ssize_t first, Py_ssize_t line) noexcept nogil:
-    """The index along x of a line's first element; the next ones are a stride apart."""
-    return first * side.stride + (line if side.dense else line * side.dilation) - side.lo
-
-
-cdef void load_sheet(const Job* job, const Box* box, const char* x, char* to) noexcept nogil:
-    """Rows of the strip, each of all its lines; x: NULL for zeros."""
-    cdef const Side* rows = &job.side[1]
-    cdef const Side* columns = &job.side[2]
-    cdef Py_ssize_t l, m, j, s, length = columns.length * job.item
-    for l in range(rows.lines):
-        for j in range(rows.length):
-            s = source(start_of(rows, box.first[1], l) + j * rows.stride, rows.n_in, rows.boundary)
-            if x == NULL or s < 0:
-                memset(to, 0, columns.lines * length)
-                to += columns.lines * length
-                continue
-            for m in range(columns.lines):
-                copy_steps(job.gemm, to, x + s * rows.x, columns, start_of(columns, box.first[2], m), columns.length,
-                           job.item)
-                to += length
-
-
-cdef void load_strip(const Job* job, const Box* box, Py_ssize_t channel, Py_ssize_t n, char* strip) noexcept nogil:
-    """Some channels of the box's images: what the taps see, line by line."""
-    cdef const Side* sheets = &job.side[0]
-    cdef Py_ssize_t i, c, l, j, s, sheet = job.to_row * job.side[1].lines * job.side[1].length * job.item
-    cdef const char* x
-    cdef char* to
-    for i in range(box.images):
-        for c in range(n):
-            to = strip + (i * job.block_channels + c) * job.to_channel * job.item
-            x = job.x + (box.image + i) * job.x_image + (box.group * job.channels + channel + c) * job.x_channel
-            for l in range(sheets.lines):
-                for j in range(sheets.length):
-                    s = source(start_of(sheets, box.first[0], l) + j * sheets.stride, sheets.n_in, sheets.boundary)
-                    load_sheet(job, box, x + s * sheets.x if s >= 0 else NULL, to)
-                    to += sheet
-
-
-cdef void where(const Box* box, Py_ssize_t pixel, Py_ssize_t* at) noexcept nogil:
-    """Column, row, sheet and image, within the box, of a pixel."""
-    at[0] = pixel % box.n[2]
-    pixel = pixel // box.n[2]
-    at[1] = pixel % box.n[1]
-    pixel = pixel // box.n[1]
-    at[2] = pixel % box.n[0]
-    at[3] = pixel // box.n[0]
-
-
-cdef Py_ssize_t pieces_of(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, fc_piece* pieces) noexcept nogil:
+cdef Py_ssize_t pieces_of(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n,
+                          fc_piece* pieces) noexcept nogil:
     """Pixels of the box from number `pixel` on, as runs in the strip or in x; their number."""
     cdef Py_ssize_t[4] at
     cdef Py_ssize_t count = 0, to = 0, run, of
@@ -251,14 +151,8 @@ cdef void gather(const Job* job, const Box* box, const char* x, const Py_ssize_t
     job.gemm.gather(x, off, n, pieces, count, panel, width)
 
 
-cdef char* output(const Job* job, const Box* box, const Py_ssize_t* at) noexcept nogil:
-    """The first output of a pixel in y."""
-    return (job.y + (box.image + at[3]) * job.y_image + (box.group * job.outputs + box.output) * job.y_output
-            + (box.first[0] + at[2]) * job.side[0].y + (box.first[1] + at[1]) * job.side[1].y
-            + (box.first[2] + at[0]) * job.side[2].y)
-
-
-cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, const char* sums, Py_ssize_t pitch) noexcept nogil:
+cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, const char* sums,
+                Py_ssize_t pitch) noexcept nogil:
     """Sums of pixels, from number `pixel` on, to y."""
     cdef Py_ssize_t[4] at
     cdef Py_ssize_t o, run
@@ -272,44 +166,6 @@ cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, 
         sums += run * job.item
         pixel += run
         n -= run
-
-
-cdef Py_ssize_t runs(const Job* job, const Box* box) noexcept nogil:
-    """How many pixels of the box, from multiples of this on, lie side by side in y; 0: not even two."""
-    if job.side[2].y != job.item or job.y_output % job.item:
-        return 0
-    if box.n[2] < job.side[2].n_out or job.side[1].y != job.side[2].y * box.n[2]:
-        return box.n[2]
-    if box.n[1] < job.side[1].n_out or job.side[0].y != job.side[1].y * box.n[1]:
-        return box.n[2] * box.n[1]
-    return box.n[2] * box.n[1] * box.n[0]
-
-
-cdef Py_ssize_t cut(const Job* job, Py_ssize_t part, Box* box) noexcept nogil:
-    """The pixels of a part; how many whole rounds of parts come before it."""
-    cdef int a
-    for a in range(SIDES - 1, -1, -1):
-        box.first[a] = part % job.side[a].parts * job.side[a].extent
-        box.n[a] = min(job.side[a].extent, job.side[a].n_out - box.first[a])
-        part = part // job.side[a].parts
-    box.image = part % job.image_parts * job.image_extent
-    box.images = min(job.image_extent, job.images - box.image)
-    return part // job.image_parts
-
-
-cdef Py_ssize_t cut_outputs(const Job* job, Py_ssize_t part, Box* box) noexcept nogil:
-    box.output = part % job.output_parts * job.output_extent
-    box.outputs = min(job.output_extent, job.outputs - box.output)
-    return part // job.output_parts
-
-
-cdef const char* seen_in_place(const Job* job, const Box* box, Py_ssize_t channel) noexcept nogil:
-    """What the first tap and pixel of the box see in x."""
-    cdef int a
-    cdef const char* x = job.x + box.image * job.x_image + (box.group * job.channels + channel) * job.x_channel
-    for a in range(SIDES):
-        x += (box.first[a] * job.side[a].stride - job.side[a].lo) * job.side[a].x
-    return x
 
 
 cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
@@ -360,7 +216,8 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
             while o < box.outputs:
                 m = min(gemm.rows, box.outputs - o)
                 gemm.tile[m - 1][nv - 1](n, w + o * n * item, scratch + job.panel, width,
-                                         c + o * ldc * item if c != NULL else NULL, ldc, step, y + o * pitch * item, pitch)
+                                         c + o * ldc * item if c != NULL else NULL, ldc, step,
+                                         y + o * pitch * item, pitch)
                 o += m
             if b == job.blocks - 1 and y == sums:
                 write(job, &box, v * lanes, first, sums, width * item)
@@ -384,36 +241,23 @@ cdef void turn_pixels(const Job* job, const Box* box, Py_ssize_t pixels, char* p
         pixel += run
 
 
-cdef void places(const Job* job, const Box* box, Py_ssize_t* at) noexcept nogil:
-    """What the pixels of the box see: elements from the first one's."""
-    cdef Py_ssize_t i, a, b, c, row
-    for i in range(box.images):
-        for a in range(box.n[0]):
-            for b in range(box.n[1]):
-                row = i * job.to_image + a * job.to_sheet + b * job.to_row
-                for c in range(box.n[2]):
-                    at[c] = row + c
-                at += box.n[2]
-
-
 cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
-    """The gradient of some channels' weights for some outputs: sums [c, t][output] over boxes of pixels, in their order."""
+    """The gradient of some channels' weights for some outputs: sums [c, t][output] over boxes of pixels, in order."""
     cdef Box box
     cdef const fc_gemm* gemm = job.gemm
-    cdef Py_ssize_t item = job.item, parts = job.image_parts, left = cut_outputs(job, unit, &box)
-    cdef Py_ssize_t channel = left % job.blocks * job.block_channels, channels = min(job.block_channels, job.channels - channel)
+    cdef Py_ssize_t item = job.item, left = cut_outputs(job, unit, &box)
+    cdef Py_ssize_t channel = left % job.blocks * job.block_channels
+    cdef Py_ssize_t channels = min(job.block_channels, job.channels - channel)
     cdef Py_ssize_t rows = channels * job.taps, vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
     cdef Py_ssize_t part, pixels, r, m
     cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
     cdef char* sums = scratch + job.sums
+    cdef char* to
     cdef const char* x
-    cdef int a
     box.group = left // job.blocks
-    for a in range(SIDES):
-        parts *= job.side[a].parts
     memset(sums, 0, rows * width * item)
     memset(scratch + job.panel, 0, job.at - job.panel)
-    for part in range(parts):
+    for part in range(boxes(job)):
         cut(job, part, &box)
         pixels = box.images * box.n[0] * box.n[1] * box.n[2]
         places(job, &box, at)
@@ -426,14 +270,20 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
         r = 0
         while r < rows:
             m = min(gemm.reach_rows[vectors - 1], rows - r)
-            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + r, at, scratch + job.panel, width, sums + r * width * item,
-                                           width, sums + r * width * item, width)
+            to = sums + r * width * item
+            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + r, at, scratch + job.panel, width, to, width, to, width)
             r += m
-    gemm.turn(sums, width, <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps) * item,
-              job.to_w, rows, box.outputs)
+    to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps) * item
+    gemm.turn(sums, width, to, job.to_w, rows, box.outputs)
 
 
-# ---- the driver --------------------------------------------------------------------------------------------------
+# ---- the drivers --------------------------------------------------------------------------------------------------
+
+cdef Py_ssize_t wanted_units(int workers) except -1:
+    """So many that threads which take turns end at about the same time; 1 for one thread."""
+    cdef int threads = workers if workers > 0 else get_num_threads()
+    return UNITS * threads if threads > 1 else 1
+
 
 def pack(w, groups):
     """Weights prepared for `forward`.
@@ -476,42 +326,48 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
     cdef Job job
     cdef Weights packed
     cdef cnp.ndarray of_bias, off
-    cdef Py_ssize_t units, scratch
+    cdef Py_ssize_t units, wanted, most, scratch, pixels
     cdef double seconds
-    cdef int a
     if y.size == 0:
         return
     if isinstance(w, Weights):
         packed = w
     else:
         packed = Weights(w, x.shape[1] // w.shape[1] if w.shape[1] else 1)
-    _pose(&job, x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
+    pose(&job, kernels_of(x.dtype), x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
     job.w, job.bias = <const char*>cnp.PyArray_DATA(packed.data), NULL
     if bias is not None:
         of_bias = np.repeat(bias, job.gemm.lanes)
         job.bias = <const char*>cnp.PyArray_DATA(of_bias)
     job.block_channels, job.block_taps = packed.block_channels, packed.block_taps
     job.blocks, job.tap_parts = packed.blocks, packed.tap_parts
-    _join(&job)
+    join(&job)
+    pixels = PIXELS * job.gemm.lanes * job.gemm.vectors
     job.output_extent = equal(job.outputs, OUTPUTS, job.gemm.rows)
-    scratch = _sizes(&job, PIXELS * job.gemm.lanes * job.gemm.vectors)
-    off = _offsets(&job)
+    wanted = wanted_units(workers)
+    units = job.groups * y.size // y.shape[1]
+    if wanted > 1 and units > 2 * pixels:
+        pixels = max(pixels * FEW_PIXELS // PIXELS, min(pixels, units // wanted))
+    scratch = lay_out(&job, pixels)
+    units = job.groups * boxes(&job)
+    if units < wanted:
+        most = max(<Py_ssize_t>FEW_OUTPUTS, job.outputs * units // wanted)
+        job.output_extent = equal(job.outputs, most, job.gemm.rows)
+        scratch = lay_out(&job, pixels)
+    off = offsets(&job)
     job.last_off = off.max(initial=0)
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
-    units = job.groups * job.image_parts * job.output_parts
-    seconds = 1.0 * job.image_extent * job.output_extent * job.channels * job.taps / (3e9 * job.gemm.lanes) + 1e-6
-    for a in range(SIDES):
-        units *= job.side[a].parts
-        seconds *= job.side[a].extent
+    units *= job.output_parts
+    seconds = 1.0 * y.size * job.channels * job.taps / (3e9 * job.gemm.lanes * units) + 1e-6
     run(&job, <unit_function>layer_unit, units, seconds, scratch, workers, tick)
 
 
-def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo, Py_ssize_t groups,
-               int workers, tick=None):
+def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo,
+               Py_ssize_t groups, int workers, tick=None):
     """y[n, c, i] = bias[c] + sum over o, t of w[o, c, t] x[n, o, q], where q stride + t dilation - lo = i.
 
-    This is a transposed convolution, and the gradient of `forward`'s input. Outputs of the same i modulo the stride see the
-    same taps: theirs is a `forward` of stride 1.
+    This is a transposed convolution, and the gradient of `forward`'s input. Outputs of the same i modulo the stride
+    see the same taps: theirs is a `forward` of stride 1.
 
     Parameters
     ----------
@@ -533,8 +389,8 @@ def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, 
     phases = [list(_phases(*side)) for side in zip((<object>w).shape[2:], stride, dilation, lo)]
     for phase in product(*phases):
         first, taps, step, begin = zip(*phase)
-        forward(x, turned[(..., *taps)], bias, y[(..., *[slice(i, None, s) for i, s in zip(first, stride)])], (1,) * nd,
-                step, begin, (0,) * nd, workers)
+        outputs = y[(..., *[slice(i, None, s) for i, s in zip(first, stride)])]
+        forward(x, turned[(..., *taps)], bias, outputs, (1,) * nd, step, begin, (0,) * nd, workers)
 
 
 def _phases(taps, stride, dilation, lo):
@@ -550,8 +406,8 @@ def _phases(taps, stride, dilation, lo):
             yield first, slice(0, 0), 1, 0
 
 
-def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride, tuple dilation, tuple lo, tuple boundary,
-                    Py_ssize_t groups, int workers, tick=None):
+def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride, tuple dilation, tuple lo,
+                    tuple boundary, Py_ssize_t groups, int workers, tick=None):
     """gw[o, c, t] = sum over n, p of gy[n, o, p] x~[n, c, p stride + t dilation - lo].
 
     Parameters
@@ -566,148 +422,24 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride,
         As for `forward`.
     """
     cdef Job job
-    cdef Py_ssize_t scratch, parts
+    cdef Py_ssize_t scratch, units, most
+    cdef double seconds
     cdef cnp.ndarray off, to = gw if gw.flags.c_contiguous else np.empty_like(gw, order="C")
-    cdef int a
     if gw.size == 0:
         return
-    _pose(&job, x, gy, (<object>gw).shape, groups, stride, dilation, lo, boundary)
+    pose(&job, kernels_of(x.dtype), x, gy, (<object>gw).shape, groups, stride, dilation, lo, boundary)
     job.w, job.to_w = <const char*>cnp.PyArray_DATA(to), job.channels * job.taps
     job.block_taps, job.tap_parts = job.taps, 1
-    job.block_channels = equal(job.channels, max(1, GRADIENT_ROWS // job.taps))
-    job.blocks = parts_of(job.channels, job.block_channels)
     job.output_extent = equal(job.outputs, job.gemm.reach_vectors * job.gemm.lanes, job.gemm.lanes)
-    scratch = _sizes(&job, GRADIENT_PIXELS)
-    off = _offsets(&job)
+    most = job.channels * job.groups * parts_of(job.outputs, job.output_extent) // wanted_units(workers)
+    most = min(max(most, parts_of(FEW_ROWS, job.taps)), max(<Py_ssize_t>1, GRADIENT_ROWS // job.taps))
+    job.block_channels = equal(job.channels, most)
+    job.blocks = parts_of(job.channels, job.block_channels)
+    scratch = lay_out(&job, GRADIENT_PIXELS)
+    off = offsets(&job)
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
-    parts = job.image_parts
-    for a in range(SIDES):
-        parts *= job.side[a].parts
-    run(&job, <unit_function>gradient_unit, job.groups * job.output_parts * job.blocks,
-        1e-6 + 1.0 * gy.size // gy.shape[1] * job.output_extent * job.block_channels * job.taps / (3e9 * job.gemm.lanes),
-        scratch, workers, tick)
+    units = job.groups * job.output_parts * job.blocks
+    seconds = 1.0 * gy.size * job.channels * job.taps / (3e9 * job.gemm.lanes * units) + 1e-6
+    run(&job, <unit_function>gradient_unit, units, seconds, scratch, workers, tick)
     if to is not gw:
         gw[...] = to
-
-
-cdef int _pose(Job* job, cnp.ndarray x, cnp.ndarray y, tuple w, Py_ssize_t groups, tuple stride, tuple dilation, tuple lo,
-               tuple boundary) except -1:
-    """The arrays and axes; w: the weights' shape."""
-    cdef int a, axis, missing = SIDES + 2 - x.ndim, code = DTYPES[x.dtype]
-    job.gemm, job.item = &TABLE.dtype[code], <int>x.itemsize
-    job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
-    job.x_end = <const char*><size_t>byte_bounds(x)[1]
-    job.images, job.groups, job.channels, job.outputs = x.shape[0], groups, w[1], w[0] // groups
-    job.x_image, job.x_channel, job.y_image, job.y_output = x.strides[0], x.strides[1], y.strides[0], y.strides[1]
-    job.taps = 1
-    for a in range(SIDES):
-        axis = a - missing
-        if axis < 0:
-            job.side[a] = side_of(1, 1, 1, 1, 1, 0, ZERO)
-        else:
-            job.side[a] = side_of(x.shape[axis + 2], y.shape[axis + 2], w[axis + 2], stride[axis], dilation[axis], lo[axis],
-                                  boundary[axis])
-            job.side[a].x, job.side[a].y = x.strides[axis + 2], y.strides[axis + 2]
-        job.taps *= job.side[a].n_taps
-    return 0
-
-
-cdef Side side_of(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t n_taps, Py_ssize_t stride, Py_ssize_t dilation,
-                  Py_ssize_t lo, int boundary) noexcept:
-    cdef Side side
-    memset(&side, 0, sizeof(side))
-    side.n_in, side.n_out, side.n_taps, side.boundary = n_in, n_out, n_taps, boundary
-    side.stride, side.dilation, side.lo = stride, dilation, lo
-    return side
-
-
-cdef void _join(Job* job) noexcept:
-    """Make one axis of those that are one: without taps beside each other, and contiguous."""
-    cdef Side* outer
-    cdef Side* inner = &job.side[SIDES - 1]
-    cdef int a
-    for a in range(SIDES - 2, -1, -1):
-        outer = &job.side[a]
-        if not (_plain(outer) and _plain(inner) and outer.x == inner.x * inner.n_in and outer.y == inner.y * inner.n_in):
-            if outer.n_in > 1 or not _plain(outer):
-                return
-            continue
-        inner.n_in *= outer.n_in
-        inner.n_out = inner.n_in
-        outer.n_in = outer.n_out = 1
-
-
-cdef bint _plain(const Side* side) noexcept:
-    return side.n_taps == 1 and side.stride == 1 and side.lo == 0 and side.n_in == side.n_out
-
-
-cdef bint _in_place(Job* job) noexcept:
-    """Whether panels are gathered from x itself: no window leaves it, and columns are contiguous."""
-    cdef const Side* side
-    cdef int a
-    for a in range(SIDES):
-        side = &job.side[a]
-        if side.lo > 0 or (side.n_out - 1) * side.stride + (side.n_taps - 1) * side.dilation - side.lo >= side.n_in:
-            return False
-        if side.x % job.item:
-            return False
-    if job.side[2].x != job.item or job.side[2].stride > 1 or job.x_image % job.item or job.x_channel % job.item:
-        return False
-    job.to_row = job.side[1].stride * job.side[1].x // job.item
-    job.to_sheet = job.side[0].stride * job.side[0].x // job.item
-    job.to_image = job.x_image // job.item
-    return True
-
-
-cdef Py_ssize_t _sizes(Job* job, Py_ssize_t pixels) noexcept:
-    """Boxes of about so many pixels, and the layouts of the strip and the scratch; the bytes of the latter."""
-    cdef Py_ssize_t lanes = job.gemm.lanes, width = max(job.gemm.vectors, job.gemm.reach_vectors) * lanes, span, strip
-    cdef Side* side
-    cdef int a
-    job.to_channel = 1
-    for a in range(SIDES - 1, -1, -1):
-        side = &job.side[a]
-        side.extent = equal(side.n_out, max(1, pixels), lanes if a == SIDES - 1 and side.n_out > pixels else 1)
-        side.parts = parts_of(side.n_out, side.extent)
-        pixels = pixels // side.extent
-        span = side.extent + max(0, (side.n_taps - 1) * side.dilation // side.stride)
-        side.dense = span * side.stride <= side.n_taps * side.extent
-        side.lines, side.length = (side.stride, span) if side.dense else (side.n_taps, side.extent)
-        if a == 1:
-            job.to_row = job.to_channel
-        elif a == 0:
-            job.to_sheet = job.to_channel
-        job.to_channel *= side.lines * side.length
-    job.image_extent = equal(job.images, max(1, pixels))
-    job.image_parts = parts_of(job.images, job.image_extent)
-    job.to_image = job.block_channels * job.to_channel
-    job.output_parts = parts_of(job.outputs, job.output_extent)
-    pixels = job.image_extent
-    for a in range(SIDES):
-        pixels *= job.side[a].extent
-    job.in_place = _in_place(job)
-    strip = 0 if job.in_place else job.image_extent * job.to_image + 2 * lanes
-    job.panel = parts_of(strip * job.item, 64) * 64
-    job.at = job.panel + (max(job.block_channels * job.block_taps, pixels) + 1) * width * job.item
-    job.sums = parts_of(job.at + pixels * sizeof(Py_ssize_t), 64) * 64
-    return job.sums + max((pixels + lanes) * job.output_extent, job.block_channels * job.taps * width) * job.item
-
-
-cdef cnp.ndarray _offsets(const Job* job):
-    """`job.off`, for the products of the first block, and all taps of its channels."""
-    cdef const Side* side
-    cdef int a
-    step = job.to_channel
-    total = np.arange(job.block_channels, dtype=np.intp) * (job.x_channel // job.item if job.in_place else step)
-    for a in range(SIDES):
-        side = &job.side[a]
-        step //= max(1, side.lines * side.length)
-        tap = np.arange(side.n_taps, dtype=np.intp)
-        if job.in_place:
-            at = tap * (side.dilation * side.x // job.item)
-        elif side.dense:
-            at = (tap * side.dilation % side.stride * side.length + tap * side.dilation // side.stride) * step
-        else:
-            at = tap * side.length * step
-        total = np.add.outer(total, at)
-    return np.ascontiguousarray(total.ravel())

@@ -18,6 +18,7 @@ Networks", ACM TOMS 46, 2020: how the points decide the error.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 
 Matrix = list[list[Fraction]]
@@ -29,6 +30,7 @@ POINTS = {
 }
 
 
+@lru_cache
 def transforms(points: tuple[Fraction, ...], r: int) -> tuple[Matrix, Matrix, Matrix]:
     """A^T (m, n), G (n, r) and B^T (n, n) for n - 1 points and infinity, where m = n + 1 - r."""
     n = len(points) + 1

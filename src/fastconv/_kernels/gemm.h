@@ -21,10 +21,10 @@ enum { FC_GEMM_ROWS = 8, FC_GEMM_VECTORS = 4 };
 typedef struct { ptrdiff_t from, to, n; } fc_piece;
 typedef void (*fc_gemm_tile)(ptrdiff_t n, const void *w, const void *x, ptrdiff_t ldx, const void *c, ptrdiff_t ldc,
                              ptrdiff_t step, void *y, ptrdiff_t ldy);
-typedef void (*fc_gemm_reach)(ptrdiff_t n, const void *x, const ptrdiff_t *row, const ptrdiff_t *at, const void *g, ptrdiff_t ldg,
-                              const void *c, ptrdiff_t ldc, void *y, ptrdiff_t ldy);
-typedef void (*fc_gemm_gather)(const void *x, const ptrdiff_t *off, ptrdiff_t n, const fc_piece *pieces, ptrdiff_t n_pieces,
-                               void *to, ptrdiff_t ldt);
+typedef void (*fc_gemm_reach)(ptrdiff_t n, const void *x, const ptrdiff_t *row, const ptrdiff_t *at, const void *g,
+                              ptrdiff_t ldg, const void *c, ptrdiff_t ldc, void *y, ptrdiff_t ldy);
+typedef void (*fc_gemm_gather)(const void *x, const ptrdiff_t *off, ptrdiff_t n, const fc_piece *pieces,
+                               ptrdiff_t n_pieces, void *to, ptrdiff_t ldt);
 typedef void (*fc_gemm_turn)(const void *x, ptrdiff_t ldx, void *to, ptrdiff_t ldt, ptrdiff_t m, ptrdiff_t n);
 typedef void (*fc_gemm_pick)(const void *x, ptrdiff_t step, void *to, ptrdiff_t n);
 

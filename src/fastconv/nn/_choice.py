@@ -28,6 +28,7 @@ Estimate = Callable[[Geometry, np.dtype[Any], bool], float]
 
 
 LONG = 32  # taps of a row, for `dots`
+FEW_CHANNELS = 8
 
 
 class Engine(NamedTuple):
@@ -68,9 +69,11 @@ def _gemm_weight(
     _layer.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
 
 
-def _winograd_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+def _winograd_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
+    """Sums of few channels are so exact that F(4 x 4, 3 x 3) would have more than 4 times their error."""
     steps = g.stride == g.dilation == (1, 1)
-    return dtype.char in "fd" and g.m == (3, 3) and g.groups == 1 and steps
+    fits = dtype.char in "fd" and g.m == (3, 3) and g.groups == 1 and steps
+    return fits and (m == 2 or g.channels >= FEW_CHANNELS)
 
 
 def _winograd_run(
@@ -115,8 +118,12 @@ def _turned(g: Geometry) -> Geometry:
     return g._replace(channels=g.outputs, outputs=g.channels, n=g.n_out, n_out=g.n, lo=lo)
 
 
-def _winograd_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
-    return _winograd_can(g, dtype) and _reversible(g)
+def _winograd_input_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return _reversible(g) and _winograd_can(m, _turned(g), dtype)
+
+
+def _winograd_input_seconds(m: int, g: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    return _costs.winograd(m, _turned(g), dtype, prepared)
 
 
 def _winograd_input(
@@ -148,10 +155,10 @@ def _engines() -> dict[str, list[Engine]]:
     of_input = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm_input)]
     of_weight = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm_weight)]
     for m in (4, 2):
-        name, seconds = f"winograd{m}", partial(_costs.winograd, m)
-        layer.append(Engine(name, "winograd", _winograd_can, seconds, partial(_winograd_run, m)))
-        run = partial(_winograd_input, m)
-        of_input.append(Engine(name, "winograd", _winograd_input_can, seconds, run))
+        name, can, seconds = f"winograd{m}", partial(_winograd_can, m), partial(_costs.winograd, m)
+        layer.append(Engine(name, "winograd", can, seconds, partial(_winograd_run, m)))
+        can, seconds = partial(_winograd_input_can, m), partial(_winograd_input_seconds, m)
+        of_input.append(Engine(name, "winograd", can, seconds, partial(_winograd_input, m)))
     layer.append(Engine("depthwise", "direct", _depthwise_can, _costs.depthwise, _depthwise_run))
     layer.append(Engine("dots", "direct", _dots_can, _costs.dots, _dots_run))
     layer.append(Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run))

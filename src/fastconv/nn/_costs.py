@@ -15,11 +15,13 @@ from fastconv import _cost
 from fastconv.nn._geometry import Geometry
 
 CALL = 20e-6
-PRODUCT = 1 / 55e9  # of matrices in the cache
-GATHER = 0.15e-9  # an element of the matrix of windows
-WRITE = 0.3e-9  # an output
-TRANSFORM = 0.4e-9  # a point of a channel's tile
-WEIGHT_BYTE = 1 / 20e9  # of transformed weights, which do not stay in the cache
+PRODUCT = 1 / 75e9  # of matrices in the cache
+ROWS = 8  # of the matrix of weights, in a tile
+GATHER = 0.04e-9  # an element of the matrix of windows
+WRITE = 0.15e-9  # an output
+WEIGHT_BYTE = 1 / 20e9  # of weights, which do not stay in the cache
+TRANSFORM = 0.28e-9  # a point of a channel's tile
+POINT_BYTE = 1 / 40e9  # of transformed weights
 LANES = 16
 DOT = 1 / 30e9  # a product of taps and a window, both in the cache
 LOAD = 1 / 25e9  # an element of a window
@@ -29,16 +31,21 @@ MIX = 2.2e-9  # a point of the product of two blocks' transforms
 MIX_MANY = 7e-9  # where those of the kernels do not stay in the cache
 FEW_PAIRS = 1024  # of channels and outputs, for which they do
 SPECTRUM = 3.5e-9  # a point of a kernel's transform
-PACK = 1.1e-9  # a weight
-PACK_POINT = 1.2e-9  # of a transformed kernel
+PACK = 0.6e-9  # a weight
+PACK_POINT = 0.9e-9  # of a transformed kernel
+BAND = 0.1e-9  # an element of a plane that is read or written
+PLANE = 50e-9
+APART = 1 / 50e9  # a product of planes
 
 
 def gemm(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     pixels = geometry.batch * math.prod(geometry.n_out)
-    gathered = pixels * geometry.terms * geometry.groups
-    seconds = geometry.products * PRODUCT + gathered * GATHER + pixels * geometry.outputs * WRITE
+    rows = -(-geometry.outputs // geometry.groups // ROWS) * ROWS * geometry.groups
+    weights = math.prod(geometry.w_shape)
+    seconds = pixels * rows * geometry.terms * PRODUCT + pixels * geometry.outputs * WRITE
+    seconds += pixels * geometry.terms * geometry.groups * GATHER + weights * 4 * WEIGHT_BYTE
     if not prepared:
-        seconds += math.prod(geometry.w_shape) * PACK
+        seconds += weights * PACK
     return CALL + seconds * _width(dtype)
 
 
@@ -50,14 +57,17 @@ def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -
     pairs = geometry.channels * outputs
     seconds = points * tiles * pairs * PRODUCT
     seconds += points * tiles * (geometry.channels + 0.75 * outputs) * TRANSFORM
-    seconds += points * pairs * 4 * WEIGHT_BYTE
+    seconds += points * pairs * 4 * POINT_BYTE
     if not prepared:
         seconds += points * pairs * PACK_POINT
     return CALL / 2 + seconds * _width(dtype)
 
 
 def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
-    return CALL / 4 + geometry.products * _width(dtype) / 40e9
+    planes = geometry.batch * geometry.outputs
+    elements = planes * (math.prod(geometry.n) + math.prod(geometry.n_out))
+    seconds = geometry.products * APART + elements * BAND
+    return CALL / 4 + planes * PLANE + seconds * _width(dtype)
 
 
 def dots(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:

@@ -7,11 +7,12 @@ from typing import Any, SupportsIndex, TypedDict, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastconv import _check
+from fastconv import _check, _layer, _layer8
 from fastconv._problem import Array
-from fastconv.nn import _arguments, _compute, _geometry
+from fastconv.nn import _arguments, _geometry
 from fastconv.nn._arguments import Ints, Layout, Padding
 from fastconv.nn._convolution import WEIGHT_AXES, checked_bias, checked_input, finish, place
+from fastconv.nn._geometry import padded
 
 BYTES = ("int8", "uint8")
 
@@ -69,10 +70,44 @@ class _Layer:
         self.w_zero = _zero_point(w_zero_point, "w_zero_point", w.dtype, w.shape[0])
 
     def sums(self, y: Array) -> None:
-        """y = the sums of (x - x_zero_point) (w - w_zero_point), modulo 2^32. Padding stands for x's zero."""
-        x = np.subtract(self.x, self.x_zero, dtype=np.int32)
-        w = np.subtract(self.w, self.w_zero.reshape(-1, *(1,) * (self.rank + 1)), dtype=np.int32)
-        _compute.layer(self.geometry, x, w, None, y, "auto", self.workers)
+        """y = the sums of (x - x_zero_point) (w - w_zero_point), modulo 2^32. Padding stands for x's zero.
+
+        Products of bytes want x unsigned and w signed: 128 is added to bytes and zero points of an x that is
+        not, and subtracted from those of w. Then, with K terms in each sum,
+
+            y = sum x w - w_zero sum x - x_zero (sum w - K w_zero)
+
+        where the sum of x is that of one output channel more for each group, with weights of 1.
+        """
+        g = self.geometry
+        if 0 in y.shape or g.terms == 0:
+            y.fill(0)
+            return
+        flip_x, flip_w = (128 if array.dtype == np.int8 else 0 for array in (self.x, self.w))
+        x_zero, w_zero = int(self.x_zero[0]) + flip_x, self.w_zero - (128 - flip_w)
+        x = _layer8.fours(self.x, g.groups, g.reach, g.lo, x_zero, flip_x, self.workers)
+        w = self.w.view(np.int8) ^ np.int8(0 if flip_w else -128)
+        bias = np.broadcast_to(g.terms * w_zero, g.outputs) - w.reshape(len(w), -1).sum(1, dtype=np.int32)
+        bias = (bias * np.int32(x_zero)).astype(np.int32)
+        outer = padded(g)
+        if w_zero.any():
+            sums = np.empty((g.batch, g.groups, 1 + g.outputs // g.groups, *g.n_out), np.int32)
+            self._products(outer, x, _with_ones(w, g.groups), None, sums.reshape(g.batch, -1, *g.n_out))
+            w_zero = np.broadcast_to(w_zero, g.outputs).reshape(g.groups, -1, *(1,) * self.rank)
+            difference = sums[:, :, 1:] - w_zero * sums[:, :, :1] + bias.reshape(w_zero.shape)
+            y[...] = difference.reshape(y.shape)
+        else:
+            self._products(outer, x, w, bias, y)
+
+    def _products(self, outer: _geometry.Geometry, x: Array, w: Array, bias: Array | None, y: Array) -> None:
+        """The sums of x w, both with four channels in an element."""
+        outputs, per_group, *m = w.shape
+        lines = w.view(np.uint8).reshape(outputs, per_group, -1)
+        taps = _layer8.fours(lines, 1, lines.shape[2:], (0,), 0, 0, self.workers)
+        if per_group % 4:
+            taps.view(np.uint8).reshape(*taps.shape, 4)[:, -1, ..., per_group % 4 :] = 0
+        steps = outer.stride, outer.dilation, outer.lo, outer.boundary
+        _layer.forward(x, taps.reshape(outputs, -1, *m), bias, y, *steps, self.workers)
 
     def place(self, out: Any, dtype: np.dtype[Any]) -> tuple[Array, Array]:
         shape, arrays = self.geometry.y_shape, (self.x, self.w)
@@ -248,12 +283,17 @@ def _qlinear_conv(
     layer.sums(total)
     if b is not None:
         total += b.reshape(-1, *(1,) * layer.rank)
-    factors = np.broadcast_to(ratio, outputs).reshape(-1, *(1,) * layer.rank)
-    info = np.iinfo(dtype)
-    for sums, image in zip(total, y):
-        scaled = np.rint(sums * factors) + float(zero[0])
-        np.copyto(image, scaled.clip(info.min, info.max), casting="unsafe")
+    factors = np.ascontiguousarray(np.broadcast_to(ratio, outputs))
+    _layer8.requantise(total, factors, int(zero[0]), y, layer.workers)
     return finish(out, y, result)
+
+
+def _with_ones(w: Array, groups: int) -> Array:
+    """w with an output channel of ones before those of each group."""
+    outputs, *shape = w.shape
+    wide = np.ones((groups, 1 + outputs // groups, *shape), w.dtype)
+    wide[:, 1:] = w.reshape(groups, -1, *shape)
+    return wide.reshape(-1, *shape)
 
 
 def _zero_point(value: Any, name: str, dtype: np.dtype[Any], outputs: int) -> Array:
