@@ -6,9 +6,9 @@
 
 Columns: our time with out= given, with weights packed before and with a fresh result; the share of the
 machine's peak rate of multiply-adds, measured next to the calls, at which the definition's products are
-computed (a fast algorithm can exceed 100 %); for each peer how many times as long it takes. Layouts are PyTorch's
-N, C, H, W. ORT has its weights beforehand. With two threads, measure one peer at a time: idle threads of one
-peer's pool spin while the next one is timed.
+computed (a fast algorithm can exceed 100 %); for each peer how many times as long it takes. Layouts are
+PyTorch's N, C, H, W. ORT has its weights beforehand. With two threads, measure one peer at a time: idle
+threads of one peer's pool spin while the next one is timed.
 """
 
 from __future__ import annotations

@@ -371,6 +371,10 @@ def test_weight_gradient_larger(name):
     check_weight_gradient(LARGER[name], "float32", 9, x_layout="channels last", w_layout="channels last")
 
 
+def test_weight_gradient_of_a_large_kernel():
+    check_weight_gradient(plain(1, 2, 2, (2600,), (2500,)), "float64", 10, workers=2)
+
+
 @pytest.mark.parametrize("run", [run_transposed, run_weight_gradient])
 @pytest.mark.parametrize("name", ["3×3", "7×7 s2", "1×1 images", "1-D", "groups"])
 def test_bits_of_gradients_do_not_depend_on_threads(name, run):

@@ -23,6 +23,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
     _parts _missing                     blocks beyond the cache; missing values
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
+    _layer _strip                       layers of neural networks as matrix products; what their taps see
     _cost                               block sizes and estimates of time and memory
     _polyphase                          compiled: resampling, for signal
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads

@@ -246,9 +246,10 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
     cdef Box box
     cdef const fc_gemm* gemm = job.gemm
     cdef Py_ssize_t item = job.item, left = cut_outputs(job, unit, &box)
-    cdef Py_ssize_t channel = left % job.blocks * job.block_channels
+    cdef Py_ssize_t block = left % job.blocks, tap = block % job.tap_parts * job.block_taps
+    cdef Py_ssize_t channel = block // job.tap_parts * job.block_channels
     cdef Py_ssize_t channels = min(job.block_channels, job.channels - channel)
-    cdef Py_ssize_t rows = channels * job.taps, vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
+    cdef Py_ssize_t rows = channels * min(job.block_taps, job.taps - tap), vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
     cdef Py_ssize_t part, pixels, r, m
     cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
     cdef char* sums = scratch + job.sums
@@ -271,9 +272,9 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
         while r < rows:
             m = min(gemm.reach_rows[vectors - 1], rows - r)
             to = sums + r * width * item
-            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + r, at, scratch + job.panel, width, to, width, to, width)
+            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width, to, width, to, width)
             r += m
-    to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps) * item
+    to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps + tap) * item
     gemm.turn(sums, width, to, job.to_w, rows, box.outputs)
 
 
@@ -429,12 +430,13 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride,
         return
     pose(&job, kernels_of(x.dtype), x, gy, (<object>gw).shape, groups, stride, dilation, lo, boundary)
     job.w, job.to_w = <const char*>cnp.PyArray_DATA(to), job.channels * job.taps
-    job.block_taps, job.tap_parts = job.taps, 1
+    job.block_taps = equal(job.taps, GRADIENT_ROWS)
+    job.tap_parts = parts_of(job.taps, job.block_taps)
     job.output_extent = equal(job.outputs, job.gemm.reach_vectors * job.gemm.lanes, job.gemm.lanes)
     most = job.channels * job.groups * parts_of(job.outputs, job.output_extent) // wanted_units(workers)
     most = min(max(most, parts_of(FEW_ROWS, job.taps)), max(<Py_ssize_t>1, GRADIENT_ROWS // job.taps))
     job.block_channels = equal(job.channels, most)
-    job.blocks = parts_of(job.channels, job.block_channels)
+    job.blocks = parts_of(job.channels, job.block_channels) * job.tap_parts
     scratch = lay_out(&job, GRADIENT_PIXELS)
     off = offsets(&job)
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)

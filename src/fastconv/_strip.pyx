@@ -259,7 +259,7 @@ cdef Py_ssize_t lay_out(Job* job, Py_ssize_t pixels) noexcept:
     job.panel = parts_of(strip * job.item, 64) * 64
     job.at = job.panel + (max(job.block_channels * job.block_taps, pixels) + 1) * width * job.item
     job.sums = parts_of(job.at + pixels * sizeof(Py_ssize_t), 64) * 64
-    return job.sums + max((pixels + lanes) * job.output_extent, job.block_channels * job.taps * width) * job.item
+    return job.sums + max((pixels + lanes) * job.output_extent, job.block_channels * job.block_taps * width) * job.item
 
 
 cdef cnp.ndarray offsets(const Job* job):
