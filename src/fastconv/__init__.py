@@ -19,11 +19,12 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _sums _transforms _by_values        what drivers leave to do: values that are not finite
     _blocks                             and dtypes and layouts
     _direct _separable _sparse          compiled: axes, tiles and edges of sums
-    _layer _layer8 _winograd _depthwise _dots _toom_cook     compiled: layers, for nn
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
     _parts _missing                     blocks beyond the cache; missing values
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
-    _layer _strip                       layers of neural networks as matrix products; what their taps see
+    _layer _strip _layer8               layers of neural networks as matrix products; what their taps see; bytes
+    _winograd _toom_cook                those of 3 x 3 taps by fewer products
+    _depthwise _dots                    of one channel each; long kernels of one axis
     _cost                               block sizes and estimates of time and memory
     _polyphase                          compiled: resampling, for signal
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
