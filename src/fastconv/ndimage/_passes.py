@@ -112,7 +112,7 @@ def _fused(x: Array, kernels: Sequence[Kernel], y: Array, dtype: np.dtype[Any], 
         part = ys if at_once else np.empty(ys.shape, dtype)
         lo = tuple(size - 1 - begin for size, begin in zip(m, first))
         source, target = xs.transpose(order), part.transpose(order)
-        _separable.correlate(source, factors, tuple(m), target, n_batch, lo, codes, 0, workers)
+        _separable.correlate(source, factors, tuple(m), target, n_batch, lo, codes, 0, workers, look=False)
         if part is not ys:
             store(part, ys, settings, sum(m))
 
