@@ -5,8 +5,8 @@
 A unit of work is a box of outputs. Each line of x that it needs, continued by its boundary, is filtered once (kernel
 corr1d) into a ring of lines; the kernel `column` sums these up along the next axis, for all terms at once. With more
 axes, boxes filtered so far stand in a ring of the next axis. One term along two axes takes the other order: the kernel
-`column` sums up rows of x where they lie, for a band of rows that stay in L1; what stands beyond their ends is copied
-within them, and corr1d makes the outputs. Nothing as large as x is stored. Units depend on the problem alone, so
+`column` sums up rows of x where they lie, for a band of rows; what stands beyond their ends is copied within them, and
+corr1d makes the outputs. Nothing as large as x is stored. Units depend on the problem alone, so
 results do not depend on the number of threads. The caller has validated everything; where values
 are not finite it is told the boxes.
 """
@@ -33,11 +33,10 @@ cdef enum:
     PANEL = 96                      # vectors across a box, at least if there is a choice
     STRIP = 8                       # outputs of a box along its last axis: so many times the taps, that few lines are
     LEAST_STRIP = 128               # filtered twice, and not fewer than this
-    BAND_BYTES = 20 * 1024          # rows summed up along the columns: they stay in L1
-    BAND_BYTES_2 = 256 * 1024       # the same where what stands beyond the ends of lines is found in whole ones only
+    BAND_BYTES = 192 * 1024         # rows summed up along the columns, most of them whole: they stay in L2
     BANDS = 8                       # of a unit
-    WIDE_PANEL = 8                  # outputs of a unit along its lines: so many times the taps, at least
-    STREAM_BYTES = 16 * 1024 * 1024 # outputs from so many bytes on go past the caches
+    STREAM_BYTES = 32 * 1024 * 1024 # so many bytes of outputs of few taps go past the caches,
+    STREAM_TAPS = 7                 # which to wait for takes longer than the products
 cdef double UNIT_MACS = 4e7         # per lane: no unit holds up a signal for long
 
 
@@ -274,28 +273,20 @@ cdef bint _columns_first(Job* job) noexcept:
     """Whether `plane` can do it, and how large its boxes are then."""
     cdef const Axis* col = &job.col
     cdef Py_ssize_t lanes = job.kernels.lanes, band = job.kernels.column_rows, item = job.item, taps = col.n_taps
-    cdef Py_ssize_t panel = max(BAND_BYTES // (band * item) - taps + 1, WIDE_PANEL * taps), part, n, low
-    cdef int attempt
-    if job.top != 1 or job.n_terms != 1 or job.as_is or col.x != item or col.n_in < lanes:
+    cdef Py_ssize_t panel = min(col.n_out, _equal(col.n_out, max(BAND_BYTES // (band * item), 4 * taps), 8 * lanes))
+    cdef Py_ssize_t part, n, low
+    if job.top != 1 or job.n_terms != 1 or job.as_is or col.x != item:
         return False
-    for attempt in range(2):
-        if attempt:
-            panel = col.n_out
-            if band * (panel + taps) * item > BAND_BYTES_2:
-                return False
-        panel = min(col.n_out, _equal(col.n_out, panel, 8 * lanes))
-        for part in range((col.n_out + panel - 1) // panel):
-            n = min(panel, col.n_out - part * panel)
-            low = part * panel - col.lo
-            if min(low + n + taps - 1, col.n_in) - max(low, <Py_ssize_t>0) < lanes:
-                return False
-            if moves_of(col, part * panel, n, <int>item, NULL) < 0:
-                break
-        else:
-            job.panel = panel
-            job.level[1].extent = BANDS * band
-            return True
-    return False
+    for part in range((col.n_out + panel - 1) // panel):
+        n = min(panel, col.n_out - part * panel)
+        low = part * panel - col.lo
+        if min(low + n + taps - 1, col.n_in) - max(low, <Py_ssize_t>0) < lanes:
+            return False
+        if moves_of(col, part * panel, n, <int>item, NULL) < 0:
+            return False
+    job.panel = panel
+    job.level[1].extent = BANDS * band
+    return True
 
 
 cdef void cut(const Job* job, Py_ssize_t unit, Py_ssize_t* first, Py_ssize_t* n) noexcept nogil:
@@ -432,7 +423,8 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
         if i < n_batch:
             stride *= factors.shape[i]
     scratch = _sizes(&job)
-    job.streams = job.columns_first and y.nbytes >= STREAM_BYTES and job.to_y[0] == item
+    job.streams = job.columns_first and job.to_y[0] == item and y.nbytes >= STREAM_BYTES \
+        and job.col.n_taps <= STREAM_TAPS
     outputs = min(job.panel, job.col.n_out)
     for k in range(1, job.top + 1):
         outputs *= min(job.level[k].extent, job.level[k].axis.n_out)
@@ -514,7 +506,7 @@ cdef Py_ssize_t _rows(Job* job) noexcept:
     job.seen = _pitch(line)
     job.line = 2 * _pitch(line)
     job.moves = 3 * _pitch(line)
-    level.pointers = job.moves + 2 * job.col.n_taps * sizeof(Py_ssize_t)
+    level.pointers = job.moves + 2 * (job.panel + job.col.n_taps) * sizeof(Py_ssize_t)
     level.ring = level.pointers + _pitch((job.kernels.column_rows + level.axis.n_taps) * sizeof(void*))
     level.ring = (level.ring + LINE_BYTES - 1) // LINE_BYTES * LINE_BYTES
     return level.ring + job.kernels.column_rows * job.to_slot[1] + 2 * LINE_BYTES
