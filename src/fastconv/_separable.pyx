@@ -19,7 +19,7 @@ import numpy as np
 from fastconv._direct import DTYPES
 
 from fastconv._boundary cimport CONSTANT, ZERO, copy_line, copy_strided, source
-from fastconv._direct cimport Axis, corr_line, kernels_of
+from fastconv._direct cimport Axis, corr_line, kernels_of, not_finite
 from fastconv._kernels.table cimport FC_FIXED_HEIGHTS, fc_kernels, fc_tile
 from fastconv._rounds cimport run, unit_function
 
@@ -112,19 +112,6 @@ cdef void look_at(const Job* job, const Py_ssize_t* n, Py_ssize_t line, Py_ssize
             else:
                 copy_strided(copy, job.item, y + i * job.to_y[job.top], job.to_y[0], n[0], job.item)
                 job.kernels.add(copy, scratch + job.seen, n[0])
-
-
-cdef bint spoilt(const Job* job, const char* sums, Py_ssize_t n) noexcept nogil:
-    """Whether what `look_at` added up is not finite: so is some output, or some are near the largest float."""
-    cdef Py_ssize_t i, taps = job.col.n_taps
-    cdef const char* at
-    cdef int part
-    cdef double zero = 0
-    for i in range((n + taps - 2) // taps + 1):
-        at = sums + min(n - 1, i * taps) * job.item
-        for part in range(job.item // job.part):
-            zero += 0 * ((<const float*>at)[part] if job.part == 4 else (<const double*>at)[part])
-    return zero != 0
 
 
 cdef void box(const Job* job, int k, int term, int n_terms, const char* x, const char* w, const Py_ssize_t* first,
@@ -324,7 +311,7 @@ cdef void box_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogi
     if job.streams:
         job.kernels.stream(NULL, NULL, 0)
     if job.part:
-        job.spoiled[unit] = spoilt(job, scratch + job.seen, n[0])
+        job.spoiled[unit] = not_finite(scratch + job.seen, n[0], job.col.n_taps, job.item, job.part)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -368,7 +355,7 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
     cdef Job job
     cdef Axis axis
     cdef int nd = x.ndim, i, k, col = -1, item = <int>x.itemsize
-    cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
+    cdef cnp.ndarray constant = np.zeros(1, x.dtype)
     cdef cnp.ndarray flags
     cdef Py_ssize_t n_elements = 1, stride, outputs, taps = 0, unit, scratch
     cdef Py_ssize_t[MAX_AXES] first, n
@@ -377,6 +364,8 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
 
     if y.size == 0:
         return []
+    if cval:
+        constant[0] = cval
     convolved = [i for i in range(n_batch, nd)
                  if m[i - n_batch] > 1 or lo[i - n_batch] or x.shape[i] != y.shape[i]]
     if len(convolved) < 2:
@@ -428,8 +417,8 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
     outputs = min(job.panel, job.col.n_out)
     for k in range(1, job.top + 1):
         outputs *= min(job.level[k].extent, job.level[k].axis.n_out)
-    flags = np.zeros(n_elements * job.n_units, np.uint8)
     job.part = 0 if not look or x.dtype.kind not in "fc" else item if x.dtype.kind == "f" else item // 2
+    flags = np.zeros(n_elements * job.n_units if job.part else 0, np.uint8)
     job.spoiled = <char*>cnp.PyArray_DATA(flags)
     seconds = outputs * (taps / (3e9 * kernels.lanes) + 0.25e-9) + 100e-9
     run(&job, <unit_function>box_unit, n_elements * job.n_units, seconds, scratch, workers, tick)
