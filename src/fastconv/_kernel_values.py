@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 
+from fastconv._cost import rates
 from fastconv._problem import Array, Kept, Problem
 
 Terms = list[list[Array]]  # by term and axis
@@ -25,8 +26,8 @@ SLACK = 3.0
 FLOOR = 1e-150  # largest element of a kernel, at least: the factors of smaller ones are not exact
 SAMPLE = 12  # rows and columns of a large kernel that are looked at first
 INTEGERS = "hHiIlLqQ"
-RATE = {"f": 28e9, "d": 14e9, "F": 7e9, "D": 3.5e9}  # products a second, one axis after the other
-OTHER_RATE = 7e9
+SHARE = 0.58  # of the rate of products, one axis after the other
+OTHER_RATE = 7e9  # products a second, of integers
 SPARSE_RATE = 0.45  # of it, where every product loads an element
 PASS = 0.09e-9  # seconds a byte of the output, beside its products
 MOST_SHARE = 0.3  # of taps that are not zero, in a kernel that is called sparse
@@ -45,8 +46,14 @@ def can_separate(problem: Problem) -> bool:
 def separable_seconds(problem: Problem, terms: int = 1) -> float:
     """An estimate on one thread, by default the least for any kernel."""
     outputs = math.prod(problem.batch) * math.prod(problem.n_out)
-    rate = RATE.get(problem.dtype.char, OTHER_RATE)
+    rate = _rate(problem)
     return LOOK + outputs * (terms * sum(problem.m) / rate + PASS * problem.dtype.itemsize)
+
+
+def _rate(problem: Problem) -> float:
+    """Products a second, one axis after the other."""
+    kind, size = problem.dtype.kind, problem.dtype.itemsize
+    return SHARE * rates().products[f"{kind}{size}"] if kind in "fc" else OTHER_RATE
 
 
 def look_separable(problem: Problem, w: Array, kept: Kept) -> float:
@@ -174,13 +181,13 @@ def _exact_term(w: Array) -> Terms | None:
 
 def can_skip(problem: Problem) -> bool:
     """Whether the driver takes its dtype."""
-    return problem.dtype.char in RATE or problem.dtype.char in INTEGERS
+    return problem.dtype.char in "fdFD" or problem.dtype.char in INTEGERS
 
 
 def sparse_seconds(problem: Problem, taps: int = 1) -> float:
     """An estimate on one thread, by default the least for any kernel."""
     outputs = math.prod(problem.batch) * math.prod(problem.n_out)
-    rate = SPARSE_RATE * RATE.get(problem.dtype.char, OTHER_RATE)
+    rate = SPARSE_RATE * _rate(problem)
     return LOOK / 4 + math.prod(problem.m) * 1e-9 + outputs * (taps / rate + PASS * problem.dtype.itemsize)
 
 

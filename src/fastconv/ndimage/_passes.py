@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastconv import _blocks, _direct, _separable
+from fastconv._cost import rates
 from fastconv._direct import DTYPES
 from fastconv._entry import correlate
 from fastconv._problem import BOUNDARIES, Array, Window
@@ -25,7 +26,7 @@ from fastconv.ndimage._arguments import Settings
 from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
 SLAB_BYTES = 1 << 20
-LONG = 64  # more taps along an axis may be faster by a transform
+LONG = 5 * rates().vector_bytes // 2  # more taps along an axis are faster by a transform
 VOLUME_BYTES = 80  # more taps along three axes or more have the driver filter much of its boxes twice
 FEW = 12  # so many taps are summed directly the fastest
 
