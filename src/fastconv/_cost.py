@@ -169,7 +169,8 @@ _X86_V4 = Rates(
     new=0.1e-9,
     call=21e-6,
 )
-# NEON lies between SSE4.2, whose lanes it has, and AVX2, with its FMA; what compilers take for granted is often SSE2.
+# NEON lies between SSE4.2, whose lanes it has, and AVX2, with its FMA; what compilers take for granted is
+# often SSE2.
 _RATES = {
     "x86_vnni": _X86_V4,
     "x86_v4": _X86_V4,

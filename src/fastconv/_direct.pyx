@@ -39,7 +39,6 @@ cdef enum:
     PANEL_BYTES_2 = 256 * 1024      # or in L2, where panels for L1 would be narrow, or the rows
     MANY_ROWS = 32                  # fewer than so many, read as long streams from beyond L2
     L1_WAY = 4096                   # rows a multiple of this apart share their cache sets
-    L1_ROWS = 6                     # so many of them fit, and the output
     MANY_TAPS = 200                 # beside the products of so many taps the copy of a row costs nothing
     STREAM_BYTES = 32 * 1024 * 1024 # so many bytes of outputs of few taps go past the caches,
     STREAM_TAPS = 12                # which to wait for takes longer than the products
@@ -47,6 +46,8 @@ cdef double UNIT_MACS = 4e7         # per lane: no unit holds up a signal for lo
 
 cdef const fc_kernel_table* TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(
     _kernels.table("direct"), FC_KERNEL_TABLE)
+# So many rows that share cache sets fit, and the output: of 8 ways, or of the 12 that most CPUs with AVX-512 have.
+cdef Py_ssize_t L1_ROWS = 10 if TABLE.vector_bytes == 64 else 6
 DTYPES = {
     np.dtype(name): code for name, code in [
         ("float32", FC_F32), ("float64", FC_F64), ("complex64", FC_C64), ("complex128", FC_C128),

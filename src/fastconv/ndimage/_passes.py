@@ -132,13 +132,12 @@ def _fused(x: Array, fusion: Fusion, y: Array, settings: Settings) -> None:
     """The passes in the driver for separable kernels: no array is between them."""
     dtype, factors, m, axes, start, lo, codes = fusion
     n_batch = x.ndim - len(axes)
-    order = [*(k for k in range(x.ndim) if k not in axes), *axes] if n_batch else None
+    order = (*(k for k in range(x.ndim) if k not in axes), *axes)
     workers = 0 if settings.workers is None else resolve_workers(settings.workers)
     if np.may_share_memory(x, y) or not x.flags.aligned:
         x = x.copy()
     if x.dtype == dtype == y.dtype and y.flags.aligned:
-        if order:
-            x, y = x.transpose(order), y.transpose(order)
+        x, y = x.transpose(order), y.transpose(order)
         _separable.correlate(x, factors, m, y, n_batch, lo, codes, 0, workers, look=False)
         return
     for xs, first, ys in _slabs(x, m, axes, start, codes, y, dtype):
@@ -192,8 +191,8 @@ def correlation(
         lo = tuple([m // 2 + origin for m, origin in zip(w.shape, origins)])
         workers = 0 if settings.workers is None else resolve_workers(settings.workers)
         codes = (BOUNDARIES[boundary],) * x.ndim
-        outside = cval if boundary == "constant" else 0
-        if _direct.correlate(x, w, y, 0, lo, codes, outside, workers, look=skip_zeros) and skip_zeros:
+        cval = cval if boundary == "constant" else 0
+        if _direct.correlate(x, w, y, 0, lo, codes, cval, workers, look=skip_zeros) and skip_zeros:
             start = [m - 1 - low for m, low in zip(w.shape, lo)]
             _leave_out_zeros(x, w, axes, start, boundary, cval, y)
         return
