@@ -13,6 +13,8 @@ largest element that remains, again and again, and so along one axis after the o
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +34,7 @@ SPARSE_RATE = 0.45  # of it, where every product loads an element
 PASS = 0.09e-9  # seconds a byte of the output, beside its products
 MOST_SHARE = 0.3  # of taps that are not zero, in a kernel that is called sparse
 FEW = 4096  # elements of a kernel that are all looked at
+REMEMBERED = 1 << 14  # bytes of a kernel, at most
 LOOK = 50e-6  # seconds to find factors, and to begin
 
 # ---- sums of outer products --------------------------------------------------------------------------------
@@ -60,7 +63,7 @@ def look_separable(problem: Problem, w: Array, kept: Kept) -> float:
     """The estimate for a kernel, whose factors are kept; infinite if it has too many terms to be worth it."""
     n_batch = len(problem.batch)
     if "factors" not in kept:
-        kept["factors"] = factors(_signed(w.astype(problem.dtype, copy=False)), n_batch)
+        kept["factors"] = _factors_of(_signed(w.astype(problem.dtype, copy=False)), n_batch)
     found = kept["factors"]
     return math.inf if found is None else separable_seconds(problem, found.shape[-1] // sum(problem.m))
 
@@ -68,6 +71,21 @@ def look_separable(problem: Problem, w: Array, kept: Kept) -> float:
 def _signed(w: Array) -> Array:
     """Unsigned integers as the signed ones of the same bits: small negative numbers have factors."""
     return w.view(w.dtype.char.lower()) if w.dtype.kind == "u" else w
+
+
+def _factors_of(w: Array, n_batch: int) -> Array | None:
+    """`factors`, which are remembered for small kernels."""
+    if w.nbytes > REMEMBERED:
+        return factors(w, n_batch)
+    return _remembered(w.tobytes(), w.dtype, w.shape, n_batch)
+
+
+@lru_cache(maxsize=128)
+def _remembered(w: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], n_batch: int) -> Array | None:
+    found = factors(np.frombuffer(w, dtype).reshape(shape), n_batch)
+    if found is not None:
+        found.flags.writeable = False
+    return found
 
 
 def factors(w: Array, n_batch: int) -> Array | None:

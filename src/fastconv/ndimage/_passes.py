@@ -28,7 +28,8 @@ from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtyp
 SLAB_BYTES = 1 << 20
 LONG = 5 * rates().vector_bytes // 2  # more taps along an axis are faster by a transform
 VOLUME_BYTES = 80  # more taps along three axes or more have the driver filter much of its boxes twice
-FEW = 12  # so many taps are summed directly the fastest
+FEW = 12  # so many taps are summed directly the fastest,
+SMALL = 100e-6  # and so many seconds of products, beside the search for a better method
 
 
 class Kernel(NamedTuple):
@@ -187,7 +188,7 @@ def correlation(
         cval = np.int64(cval).astype(dtype)
     at_once = x.dtype == dtype == y.dtype and not (whole and divisor > 1)
     together = np.may_share_memory(x, y)
-    if at_once and not together and w.size <= FEW and len(axes) == x.ndim and _driven(x, y, dtype):
+    if at_once and not together and len(axes) == x.ndim and _is_small(x, w, y):
         lo = tuple([m // 2 + origin for m, origin in zip(w.shape, origins)])
         workers = 0 if settings.workers is None else resolve_workers(settings.workers)
         codes = (BOUNDARIES[boundary],) * x.ndim
@@ -216,9 +217,12 @@ def correlation(
             store(part, ys, settings, 0 if whole else w.size)
 
 
-def _driven(x: Array, y: Array, dtype: np.dtype[Any]) -> bool:
-    """Whether a driver takes these arrays of its dtype as they are."""
-    return dtype.kind == "f" and dtype in DTYPES and x.flags.aligned and y.flags.aligned
+def _is_small(x: Array, w: Array, y: Array) -> bool:
+    """Whether the driver for direct sums takes the arrays as they are, and no other is much faster."""
+    dtype = x.dtype
+    if dtype.char not in "fd" or not (x.flags.aligned and y.flags.aligned):
+        return False
+    return w.size <= FEW or w.size * x.size <= SMALL * rates().products[f"f{dtype.itemsize}"]
 
 
 def _slabs(
