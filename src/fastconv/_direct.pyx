@@ -27,6 +27,24 @@ from fastconv._rounds cimport Task, new_task, run_task, unit_function
 
 cnp.import_array()
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #ifdef __linux__
+    #include <sys/mman.h>
+    #include <unistd.h>
+    /* Is the page there already? Fresh ones come through the cache, when the system clears them. */
+    static int fc_page_is_there(const char *p) {
+        unsigned char there = 0;
+        const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+        return mincore((void *)((uintptr_t)p / page * page), 1, &there) == 0 && (there & 1);
+    }
+    #else
+    static int fc_page_is_there(const char *p) { (void)p; return 0; }
+    #endif
+    """
+    bint fc_page_is_there(const char* p) noexcept nogil
+
 cdef enum:
     MAX_AXES = 64                   # NumPy's
     SPAN = 8192                     # outputs of a line in one unit
@@ -91,6 +109,12 @@ cdef const fc_kernels* kernels_of(int dtype) noexcept nogil:
 cdef Py_ssize_t copied(const fc_kernels* kernels, Py_ssize_t n, Py_ssize_t n_taps) noexcept nogil:
     """How many elements `line` needs to hold in corr_line for a contiguous x, with 0 <= -start < n_taps."""
     return min(n, 2 * max(n_taps, <Py_ssize_t>kernels.block) + SHORT * kernels.lanes) + n_taps - 1
+
+
+cdef bint streams(cnp.ndarray y) noexcept:
+    """Whether so large an output had better go past the caches: memory that was used before."""
+    cdef Py_ssize_t nbytes = cnp.PyArray_NBYTES(y)
+    return nbytes >= STREAM_BYTES and fc_page_is_there(<const char*>cnp.PyArray_DATA(y) + nbytes // 2)
 
 
 cdef bint not_finite(const char* sums, Py_ssize_t n, Py_ssize_t step, int item, int part) noexcept nogil:
@@ -498,7 +522,7 @@ cdef Task prepare(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tupl
         task.work.n_units = n_lines * job.n_plane_out * job.n_panels * job.n_strips
         job.seen = job.pointers + job.ring_rows * job.pitch + (job.tile_rows + 1) * job.panel * item
         task.work.scratch_bytes = job.seen + job.panel * item
-        job.streams = job.n_passes == 1 and macs <= STREAM_TAPS and job.col.y == item and y.nbytes >= STREAM_BYTES
+        job.streams = job.n_passes == 1 and macs <= STREAM_TAPS and job.col.y == item and streams(y)
     task.work.unit_seconds = unit_seconds(k, macs, unit_outputs)
     task.work.x_at = <char*>&job.x - task.work.job
     task.work.y_at = <char*>&job.y - task.work.job

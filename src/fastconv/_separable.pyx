@@ -19,7 +19,7 @@ import numpy as np
 from fastconv._direct import DTYPES
 
 from fastconv._boundary cimport CONSTANT, ZERO, copy_line, copy_strided, source
-from fastconv._direct cimport Axis, corr_line, kernels_of, not_finite
+from fastconv._direct cimport Axis, corr_line, kernels_of, not_finite, streams
 from fastconv._kernels.table cimport FC_FIXED_HEIGHTS, fc_kernels, fc_tile
 from fastconv._rounds cimport run, unit_function
 
@@ -35,8 +35,7 @@ cdef enum:
     LEAST_STRIP = 128               # filtered twice, and not fewer than this
     BAND_BYTES = 192 * 1024         # rows summed up along the columns, most of them whole: they stay in L2
     BANDS = 8                       # of a unit
-    STREAM_BYTES = 32 * 1024 * 1024 # so many bytes of outputs of few taps go past the caches,
-    STREAM_TAPS = 7                 # which to wait for takes longer than the products
+    STREAM_TAPS = 7                 # outputs of more are not worth a way past the caches
 cdef double UNIT_MACS = 4e7         # per lane: no unit holds up a signal for long
 
 
@@ -412,8 +411,7 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
         if i < n_batch:
             stride *= factors.shape[i]
     scratch = _sizes(&job)
-    job.streams = job.columns_first and job.to_y[0] == item and y.nbytes >= STREAM_BYTES \
-        and job.col.n_taps <= STREAM_TAPS
+    job.streams = job.columns_first and job.to_y[0] == item and job.col.n_taps <= STREAM_TAPS and streams(y)
     outputs = min(job.panel, job.col.n_out)
     for k in range(1, job.top + 1):
         outputs *= min(job.level[k].extent, job.level[k].axis.n_out)
