@@ -138,7 +138,7 @@ static int fastconv_import(void)
 {
     const fastconv_api *api = (const fastconv_api *)PyCapsule_Import(FASTCONV_CAPSULE, 0);
     if (api == NULL) return -1;
-    if (api->major != FASTCONV_API_MAJOR || api->minor < FASTCONV_API_MINOR_TARGET) {
+    if ((int)api->major != FASTCONV_API_MAJOR || (int)api->minor < FASTCONV_API_MINOR_TARGET) {
         PyErr_Format(PyExc_ImportError,
             "this module was built for fastconv's C API %d.%d, but fastconv %s has %u.%u",
             FASTCONV_API_MAJOR, FASTCONV_API_MINOR_TARGET, api->version,
