@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.bytes", "_kernels.direct", "_kernels.fft", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -31,6 +31,7 @@ LAYERS = {
         "_mix",
         "_exact",
         "_bank",
+        "_bytes",
     ],
     "planning": [
         "_check",
@@ -57,6 +58,7 @@ LAYERS = {
         "signal",
         "ndimage._arguments",
         "ndimage._numbers",
+        "ndimage._integers",
         "ndimage._passes",
         "ndimage._correlation",
         "ndimage._separable",

@@ -10,7 +10,9 @@ of the driver for separable kernels. Arguments have been checked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +22,12 @@ from fastconv._direct import DTYPES
 from fastconv._entry import correlate
 from fastconv._problem import BOUNDARIES, Array, Window
 from fastconv._threads import resolve_workers
+from fastconv.ndimage import _integers
 from fastconv.ndimage._arguments import Settings
 from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
 SLAB_BYTES = 1 << 20
+MOST_PRODUCTS = 100  # of integer kernels along several axes: with more, one pass after the other is faster
 LONG = 64  # more taps along an axis may be faster by a transform
 VOLUME_BYTES = 80  # more taps along three axes or more have the driver filter much of its boxes twice
 
@@ -49,6 +53,8 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
         passes(x.imag, kernels, cval.imag, y.imag, settings)
     elif not kernels:
         store(x.copy(), y, settings)
+    elif x.dtype.kind in "biu" and _by_integers(x, kernels, cval, y, settings):
+        return
     elif x.size and (dtype := _at_once(x, kernels, cval, y, settings)):
         _fused(x, sorted(kernels, key=lambda kernel: kernel.axis), y, dtype, settings)
     elif rounds_later(y, settings):
@@ -62,6 +68,19 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
             w, axis, boundary, origin, divisor = kernel
             correlation(x, w, [axis], [origin], boundary, cval, target, settings, divisor=divisor)
             x = target
+
+
+def _by_integers(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> bool:
+    """Whether the integer kernels have computed all passes at once: their products are as many, but not slower."""
+    beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
+    taps = math.prod(kernel.weights.size for kernel in kernels)
+    if taps > MOST_PRODUCTS or any(kernel.divisor != 1 for kernel in kernels) or (beside and len(kernels) > 1):
+        return False
+    kernels = sorted(kernels, key=lambda kernel: kernel.axis)
+    w = reduce(np.multiply.outer, [kernel.weights.astype(np.float64) for kernel in kernels])
+    axes, origins = [kernel.axis for kernel in kernels], [kernel.origin for kernel in kernels]
+    boundaries = [kernel.boundary for kernel in kernels]
+    return _integers.correlated(x, w, axes, origins, boundaries, cval, y, settings)
 
 
 def _at_once(
@@ -149,6 +168,9 @@ def correlation(
             correlation(xs, ws, axes, origins, boundary, k, ys, settings, **options)
         return
 
+    whole_numbers = divisor == 1 and x.dtype.kind in "biu"
+    if whole_numbers and _integers.correlated(x, w, axes, origins, [boundary] * len(axes), cval, y, settings):
+        return
     skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
     w = (w if whole else w / divisor).astype(dtype)
