@@ -12,6 +12,7 @@ the problem alone, so results do not depend on the number of threads.
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t
+from libc.string cimport memcpy
 cimport numpy as cnp
 
 import numpy as np
@@ -56,6 +57,7 @@ cdef struct Job:
     char* y
     const int32_t* w                # packed
     const char* constant            # the elements that stand at a place outside
+    const char* outside             # packed
     int type, store, first          # first: as for the kernels
     int32_t bias
     int n_outer
@@ -66,13 +68,23 @@ cdef struct Job:
     Py_ssize_t n_planes, n_groups, n_full       # packed lines that a band needs of a plane; those that all its rows need
     Py_ssize_t panel, n_panels, strip, n_strips # places, rows of a unit, at most
     Py_ssize_t to_strip, to_out, to_line        # bytes of one line before packing, of outputs, of one packed line
-    Py_ssize_t strips, outs, bases, slots, ring # where these begin in the scratch
+    Py_ssize_t strips, outs, bases, slots, word, ring       # where these begin in the scratch
+
+
+cdef inline void copy_words(char* to, const char* of, Py_ssize_t bytes) noexcept nogil:
+    if bytes == 4:
+        memcpy(to, of, 4)
+    elif bytes == 2:
+        memcpy(to, of, 2)
+    else:
+        memcpy(to, of, bytes)
 
 
 cdef void pack(const Job* job, const char** rows, Py_ssize_t first, Py_ssize_t count, char* z, char* scratch) noexcept nogil:
-    """Places first ... first + count - 1 of a group of rows (NULL: constant), packed."""
+    """Places first ... first + count - 1 of a group of rows (NULL: constant), packed; outside, copies of packed words."""
     cdef const Axis* col = &job.col
     cdef Py_ssize_t begin = max(first, <Py_ssize_t>0), end = min(first + count, col.n), item = job.kernels.word * job.channels
+    cdef Py_ssize_t c
     cdef const char *parts[MAX_GROUP]
     cdef bint dense = job.x_dense and (end - begin) * job.channels >= FC_BYTES_LEAST
     cdef int r
@@ -81,13 +93,26 @@ cdef void pack(const Job* job, const char** rows, Py_ssize_t first, Py_ssize_t c
     if not dense:
         edge(job, rows, first, count, z, scratch)
         return
-    if first < begin:
-        edge(job, rows, first, begin - first, z, scratch)
     for r in range(job.kernels.group):
         parts[r] = rows[r] + begin * job.x_place
     job.kernels.pack[job.type](<const void* const*>parts, z + (begin - first) * item, (end - begin) * job.channels)
-    if end < first + count:
-        edge(job, rows, end, first + count - end, z + (end - first) * item, scratch)
+    for c in range(begin - first):
+        outside(job, rows, first, c, begin, end, z, scratch)
+    for c in range(end - first, count):
+        outside(job, rows, first, c, begin, end, z, scratch)
+
+
+cdef void outside(const Job* job, const char** rows, Py_ssize_t first, Py_ssize_t c, Py_ssize_t begin, Py_ssize_t end,
+                  char* z, char* scratch) noexcept nogil:
+    """Place first + c, beyond the line's ends, of a packed line with places `begin` to end - 1."""
+    cdef Py_ssize_t item = job.kernels.word * job.channels, s = source(first + c, job.col.n, job.col.boundary)
+    if s < 0:
+        copy_words(z + c * item, job.outside, item)
+    elif begin <= s < end:
+        copy_words(z + c * item, z + (s - first) * item, item)
+    else:                           # in another panel
+        edge(job, rows, first + c, 1, scratch + job.word, scratch)
+        copy_words(z + c * item, scratch + job.word, item)
 
 
 cdef void edge(const Job* job, const char** rows, Py_ssize_t first, Py_ssize_t count, char* z, char* scratch) noexcept nogil:
@@ -224,7 +249,8 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple axes, tuple lo,
         As for `_direct.correlate`.
     """
     cdef Job job
-    cdef cnp.ndarray taps, words, constant
+    cdef cnp.ndarray taps, words, constant, outside
+    cdef const char *constants[MAX_GROUP]
     cdef Py_ssize_t n_lines = 1
     cdef double pixels
     cdef int i, row = -1, col = -1
@@ -268,8 +294,13 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple axes, tuple lo,
     taps = np.ascontiguousarray(w.transpose([i for i in range(w.ndim) if i not in order] + order))
     words = np.empty(w.size // job.row.n_taps * job.n_groups * job.kernels.group, np.int32)
     pack_weights(&job, <const int64_t*>cnp.PyArray_DATA(taps), <int32_t*>cnp.PyArray_DATA(words))
-    constant = np.full(job.channels, cval, x.dtype)
+    constant = np.full(FC_BYTES_LEAST, cval, x.dtype)
+    outside = np.empty(FC_BYTES_LEAST, np.int32)
     job.w, job.constant = <const int32_t*>cnp.PyArray_DATA(words), <const char*>cnp.PyArray_DATA(constant)
+    job.outside = <const char*>cnp.PyArray_DATA(outside)
+    for i in range(job.kernels.group):
+        constants[i] = job.constant
+    job.kernels.pack[job.type](<const void* const*>constants, <void*>job.outside, FC_BYTES_LEAST)
     job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
     n_lines *= _cut(&job)
     pixels = <double>min(job.panel, job.col.n) * job.channels * min(job.strip, job.row.n)
@@ -307,5 +338,6 @@ cdef Py_ssize_t _scratch(Job* job) noexcept:
     job.outs = job.strips + group * job.to_strip
     job.bases = job.outs + group * job.to_out
     job.slots = job.bases + _aligned(job.n_planes * sizeof(void*))
-    job.ring = job.slots + _aligned(job.n_planes * (job.n_full + 1) * sizeof(void*))
+    job.word = job.slots + _aligned(job.n_planes * (job.n_full + 1) * sizeof(void*))
+    job.ring = job.word + _aligned(FC_BYTES_LEAST * job.kernels.word)
     return job.ring + job.n_planes * job.n_groups * job.to_line
