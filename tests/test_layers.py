@@ -32,6 +32,7 @@ LAYERS = {
         "_exact",
         "_bank",
         "_bytes",
+        "_narrow",
     ],
     "planning": [
         "_check",

@@ -2,9 +2,7 @@
 
     y[o] = sum over t of w[t] x~[o + t - lo]        along some axes, with x~ the input continued by boundaries
 
-An array becomes lines, which lie along its contiguous memory, rows of lines along one axis, and outer axes, of which
-those that are convolved give planes of rows. Lines may hold several elements at each place (channels): a tap's neighbour
-is then so many elements away. A unit of work is a strip of rows across a panel of columns, computed in bands: `group`
+An array becomes lines, rows of lines and outer axes (_bytes.pxd); outer axes that are convolved give planes of rows. A unit of work is a strip of rows across a panel of columns, computed in bands: `group`
 rows of x are packed into one line, once, continued beyond their ends (bytes.h), and stay in a ring in the cache while
 outputs need them. Which family of kernels gives exact results is the caller's choice (ndimage._integers). Units depend on
 the problem alone, so results do not depend on the number of threads.
@@ -21,15 +19,14 @@ from fastconv import _kernels
 
 from fastconv._boundary cimport ZERO, copy_line, copy_strided, source
 from fastconv._kernels.bytes cimport (
-    FC_B2, FC_B4, FC_BYTES_LEAST, FC_BYTES_TABLE, FC_H2, FC_I8, FC_I16, FC_ITEM_I8, FC_ITEM_I16, FC_ITEM_U8, FC_ITEM_U16,
-    FC_LOW8, FC_LOW16, FC_LOW32, FC_U8, FC_U16, fc_bytes, fc_bytes_table,
+    FC_B2, FC_B4, FC_BYTES_LEAST, FC_BYTES_TABLE, FC_H2, FC_TO_I8, FC_TO_I16, FC_ITEM_I8, FC_ITEM_I16, FC_ITEM_U8, FC_ITEM_U16,
+    FC_TO_LOW8, FC_TO_LOW16, FC_TO_LOW32, FC_TO_U8, FC_TO_U16, fc_bytes, fc_bytes_table,
 )
 from fastconv._rounds cimport run, unit_function
 
 cnp.import_array()
 
 cdef enum:
-    MAX_AXES = 64                   # NumPy's
     MAX_GROUP = 4
     LINE = 64                       # elements: shorter contiguous runs at each place are channels of a line
     PANEL = 4096                    # elements across a unit, at most
@@ -42,14 +39,9 @@ cdef double ELEMENTS = 5e9
 cdef const fc_bytes_table* TABLE = <const fc_bytes_table*>PyCapsule_GetPointer(_kernels.table("bytes"), FC_BYTES_TABLE)
 FAMILIES = {name: code for name, code in [("b4", FC_B4), ("b2", FC_B2), ("h2", FC_H2)] if TABLE.family[code] != NULL}
 ITEMS = {"B": FC_ITEM_U8, "b": FC_ITEM_I8, "H": FC_ITEM_U16, "h": FC_ITEM_I16}      # by dtype.char
-SATURATED = {"B": FC_U8, "b": FC_I8, "H": FC_U16, "h": FC_I16}
-WRAPPED = {1: FC_LOW8, 2: FC_LOW16, 4: FC_LOW32}                                    # by itemsize
+SATURATED = {"B": FC_TO_U8, "b": FC_TO_I8, "H": FC_TO_U16, "h": FC_TO_I16}
+WRAPPED = {1: FC_TO_LOW8, 2: FC_TO_LOW16, 4: FC_TO_LOW32}                                    # by itemsize
 
-
-cdef struct Axis:
-    Py_ssize_t n, n_taps, lo
-    Py_ssize_t x, y                 # bytes from one element to the next
-    int boundary
 
 cdef struct Job:
     const fc_bytes* kernels
@@ -60,11 +52,7 @@ cdef struct Job:
     const char* outside             # packed
     int type, store, first          # first: as for the kernels
     int32_t bias
-    int n_outer
-    Axis[MAX_AXES] outer
-    Axis row, col
-    Py_ssize_t channels, x_place, y_place       # elements and bytes at one place of a line
-    bint x_dense, y_dense           # whether a line's places follow each other
+    Lines lines
     Py_ssize_t n_planes, n_groups, n_full       # packed lines that a band needs of a plane; those that all its rows need
     Py_ssize_t panel, n_panels, strip, n_strips # places, rows of a unit, at most
     Py_ssize_t to_strip, to_out, to_line        # bytes of one line before packing, of outputs, of one packed line
@@ -82,11 +70,11 @@ cdef inline void copy_words(char* to, const char* of, Py_ssize_t bytes) noexcept
 
 cdef void pack(const Job* job, const char** rows, Py_ssize_t first, Py_ssize_t count, char* z, char* scratch) noexcept nogil:
     """Places first ... first + count - 1 of a group of rows (NULL: constant), packed; outside, copies of packed words."""
-    cdef const Axis* col = &job.col
-    cdef Py_ssize_t begin = max(first, <Py_ssize_t>0), end = min(first + count, col.n), item = job.kernels.word * job.channels
+    cdef const Axis* col = &job.lines.col
+    cdef Py_ssize_t begin = max(first, <Py_ssize_t>0), end = min(first + count, col.n), item = job.kernels.word * job.lines.channels
     cdef Py_ssize_t c
     cdef const char *parts[MAX_GROUP]
-    cdef bint dense = job.x_dense and (end - begin) * job.channels >= FC_BYTES_LEAST
+    cdef bint dense = job.lines.x_dense and (end - begin) * job.lines.channels >= FC_BYTES_LEAST
     cdef int r
     for r in range(job.kernels.group):
         dense = dense and rows[r] != NULL
@@ -94,8 +82,8 @@ cdef void pack(const Job* job, const char** rows, Py_ssize_t first, Py_ssize_t c
         edge(job, rows, first, count, z, scratch)
         return
     for r in range(job.kernels.group):
-        parts[r] = rows[r] + begin * job.x_place
-    job.kernels.pack[job.type](<const void* const*>parts, z + (begin - first) * item, (end - begin) * job.channels)
+        parts[r] = rows[r] + begin * job.lines.x_place
+    job.kernels.pack[job.type](<const void* const*>parts, z + (begin - first) * item, (end - begin) * job.lines.channels)
     for c in range(begin - first):
         outside(job, rows, first, c, begin, end, z, scratch)
     for c in range(end - first, count):
@@ -105,7 +93,7 @@ cdef void pack(const Job* job, const char** rows, Py_ssize_t first, Py_ssize_t c
 cdef void outside(const Job* job, const char** rows, Py_ssize_t first, Py_ssize_t c, Py_ssize_t begin, Py_ssize_t end,
                   char* z, char* scratch) noexcept nogil:
     """Place first + c, beyond the line's ends, of a packed line with places `begin` to end - 1."""
-    cdef Py_ssize_t item = job.kernels.word * job.channels, s = source(first + c, job.col.n, job.col.boundary)
+    cdef Py_ssize_t item = job.kernels.word * job.lines.channels, s = source(first + c, job.lines.col.n, job.lines.col.boundary)
     if s < 0:
         copy_words(z + c * item, job.outside, item)
     elif begin <= s < end:
@@ -122,9 +110,9 @@ cdef void edge(const Job* job, const char** rows, Py_ssize_t first, Py_ssize_t c
     cdef int r
     for r in range(job.kernels.group):
         strip = scratch + job.strips + r * job.to_strip
-        copy_line(strip, rows[r], job.col.n, job.col.x, job.col.boundary, job.constant, first, count, <int>job.x_place)
+        copy_line(strip, rows[r], job.lines.col.n, job.lines.col.x, job.lines.col.boundary, job.constant, first, count, <int>job.lines.x_place)
         parts[r] = strip
-    job.kernels.pack[job.type](<const void* const*>parts, z, max(count * job.channels, <Py_ssize_t>FC_BYTES_LEAST))
+    job.kernels.pack[job.type](<const void* const*>parts, z, max(count * job.lines.channels, <Py_ssize_t>FC_BYTES_LEAST))
 
 
 cdef void find_planes(const Job* job, Py_ssize_t unit, const char** bases, char** y) noexcept nogil:
@@ -135,14 +123,14 @@ cdef void find_planes(const Job* job, Py_ssize_t unit, const char** bases, char*
     cdef const char* base
     cdef int a
     y[0] = job.y
-    for a in range(job.n_outer - 1, -1, -1):
-        at[a] = unit % job.outer[a].n
-        unit = unit // job.outer[a].n
-        y[0] += at[a] * job.outer[a].y
+    for a in range(job.lines.n_outer - 1, -1, -1):
+        at[a] = unit % job.lines.outer[a].n
+        unit = unit // job.lines.outer[a].n
+        y[0] += at[a] * job.lines.outer[a].y
     for p in range(job.n_planes):
         base, left = job.x, p
-        for a in range(job.n_outer - 1, -1, -1):
-            axis = &job.outer[a]
+        for a in range(job.lines.n_outer - 1, -1, -1):
+            axis = &job.lines.outer[a]
             s = source(at[a] + left % axis.n_taps - axis.lo, axis.n, axis.boundary)
             left = left // axis.n_taps
             base = NULL if s < 0 or base == NULL else base + s * axis.x
@@ -151,7 +139,7 @@ cdef void find_planes(const Job* job, Py_ssize_t unit, const char** bases, char*
 
 cdef void strip_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
     cdef const fc_bytes* kernels = job.kernels
-    cdef const Axis* row = &job.row
+    cdef const Axis* row = &job.lines.row
     cdef int group = kernels.group, r
     cdef const char** bases = <const char**>(scratch + job.bases)
     cdef const char** full = <const char**>(scratch + job.slots)
@@ -161,19 +149,19 @@ cdef void strip_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
     cdef char* y
     cdef char* ring = scratch + job.ring
     cdef Py_ssize_t place = unit % job.n_panels * job.panel, top = unit // job.n_panels % job.n_strips * job.strip
-    cdef Py_ssize_t n_places = min(job.panel, job.col.n - place), n_rows = min(job.strip, row.n - top)
-    cdef Py_ssize_t n = n_places * job.channels, n_in = n_places + job.col.n_taps - 1
+    cdef Py_ssize_t n_places = min(job.panel, job.lines.col.n - place), n_rows = min(job.strip, row.n - top)
+    cdef Py_ssize_t n = n_places * job.lines.channels, n_in = n_places + job.lines.col.n_taps - 1
     cdef Py_ssize_t last = top + n_rows - 1 - row.lo + row.n_taps - 1, loaded = 0, b, p, q, s
-    cdef bint in_place = job.y_dense and n >= kernels.width
+    cdef bint in_place = job.lines.y_dense and n >= kernels.width
     find_planes(job, unit // (job.n_panels * job.n_strips), bases, &y)
-    y += top * row.y + place * job.col.y
+    y += top * row.y + place * job.lines.col.y
     for b in range((n_rows + group - 1) // group):
         while loaded < b + job.n_groups:
             for p in range(job.n_planes):
                 for r in range(group):
                     s = source(min(top - row.lo + loaded * group + r, last), row.n, row.boundary)
                     rows[r] = bases[p] + s * row.x if s >= 0 and bases[p] != NULL else NULL
-                pack(job, rows, place - job.col.lo, n_in,
+                pack(job, rows, place - job.lines.col.lo, n_in,
                      ring + (p * job.n_groups + loaded % job.n_groups) * job.to_line, scratch)
             loaded += 1
         for p in range(job.n_planes):
@@ -184,18 +172,18 @@ cdef void strip_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
             outs[r] = y + (b * group + r) * row.y if in_place and b * group + r < n_rows else \
                 scratch + job.outs + r * job.to_out
         kernels.tile(<const void* const*>full, job.n_planes * job.n_full, <const void* const*>part,
-                     job.n_planes if job.n_groups > job.n_full else 0, job.first, job.w, job.col.n_taps, job.channels,
+                     job.n_planes if job.n_groups > job.n_full else 0, job.first, job.w, job.lines.col.n_taps, job.lines.channels,
                      job.bias, <void* const*>outs, max(n, <Py_ssize_t>kernels.width), job.store)
         if not in_place:
             for r in range(<int>min(<Py_ssize_t>group, n_rows - b * group)):
-                copy_strided(y + (b * group + r) * row.y, job.col.y, outs[r], job.y_place, n_places, <int>job.y_place)
+                copy_strided(y + (b * group + r) * row.y, job.lines.col.y, outs[r], job.lines.y_place, n_places, <int>job.lines.y_place)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
 
 cdef void pack_weights(const Job* job, const int64_t* w, int32_t* to) noexcept nogil:
     """The words of w[plane, row, column] in the order in which `tile` meets them."""
-    cdef Py_ssize_t kh = job.row.n_taps, kw = job.col.n_taps, part, p, q, j, k
+    cdef Py_ssize_t kh = job.lines.row.n_taps, kw = job.lines.col.n_taps, part, p, q, j, k
     cdef int group = job.kernels.group, r, t, first
     cdef int64_t tap
     cdef int8_t* bytes
@@ -226,6 +214,38 @@ cdef Axis axis_of(cnp.ndarray x, cnp.ndarray y, int i, dict convolved) except *:
     return axis
 
 
+cdef list lay_out(cnp.ndarray x, cnp.ndarray y, dict convolved, Lines* lines):
+    """The axes of x and y as lines, rows, and what is outside: these axes in the order outer ..., row, column, or -1."""
+    cdef int i, last, row = -1, col = -1
+    cdef list outer = [i for i in range(x.ndim) if x.shape[i] > 1 or i in convolved]
+    outer.sort(key=lambda i: -abs((<object>x).strides[i]))
+    lines.channels = 1                                              # what lies side by side and is not convolved
+    last = len(outer) - 1
+    while last > 0 and outer[last] not in convolved and x.strides[<int>outer[last]] == lines.channels * x.itemsize \
+            and y.strides[<int>outer[last]] == lines.channels * y.itemsize:
+        lines.channels *= x.shape[<int>outer.pop()]
+        last -= 1
+    lines.x_place, lines.y_place = lines.channels * x.itemsize, lines.channels * y.itemsize
+    if outer and lines.channels < LINE and (lines.channels == 1 or x.strides[<int>outer[last]] == lines.x_place):
+        col = outer.pop()
+        lines.col = axis_of(x, y, col, convolved)
+    else:
+        lines.col.n, lines.col.n_taps, lines.col.lo, lines.col.boundary = lines.channels, 1, 0, ZERO
+        lines.channels, lines.x_place, lines.y_place = 1, x.itemsize, y.itemsize
+        lines.col.x, lines.col.y = lines.x_place, lines.y_place
+    lines.x_dense, lines.y_dense = lines.col.x == lines.x_place, lines.col.y == lines.y_place
+    if outer:
+        row = next((i for i in reversed(outer) if i in convolved), outer[len(outer) - 1])
+        outer.remove(row)
+        lines.row = axis_of(x, y, row, convolved)
+    else:
+        lines.row.n, lines.row.n_taps, lines.row.lo, lines.row.boundary, lines.row.x, lines.row.y = 1, 1, 0, ZERO, 0, 0
+    lines.n_outer = <int>len(outer)
+    for i in range(lines.n_outer):
+        lines.outer[i] = axis_of(x, y, outer[i], convolved)
+    return [*outer, row, col]
+
+
 def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple axes, tuple lo, tuple boundary, cval, str family, store,
               int workers):
     """y[o] = sum over t of w[t] x~[o + t - lo], modulo 2^16 or 2^32 by the kernels' family, stored in y.
@@ -253,46 +273,25 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple axes, tuple lo,
     cdef const char *constants[MAX_GROUP]
     cdef Py_ssize_t n_lines = 1
     cdef double pixels
-    cdef int i, row = -1, col = -1
+    cdef int i
     if y.size == 0:
         return
     convolved = {i: (m, begin, code) for i, m, begin, code in zip(axes, (<object>w).shape, lo, boundary) if m > 1}
-    outer = [i for i in range(x.ndim) if x.shape[i] > 1 or i in convolved]
-    outer.sort(key=lambda i: -abs((<object>x).strides[i]))
-    job.channels = 1                                                # what lies side by side and is not convolved
-    while outer and outer[len(outer) - 1] not in convolved and x.strides[outer[len(outer) - 1]] == job.channels * x.itemsize \
-            and y.strides[outer[len(outer) - 1]] == job.channels * y.itemsize:
-        job.channels *= x.shape[outer.pop()]
-    job.x_place, job.y_place = job.channels * x.itemsize, job.channels * y.itemsize
-    if outer and job.channels < LINE and (job.channels == 1 or x.strides[outer[len(outer) - 1]] == job.x_place):
-        col = outer.pop()
-        job.col = axis_of(x, y, col, convolved)
-    else:
-        job.col.n, job.col.n_taps, job.col.lo, job.col.boundary = job.channels, 1, 0, ZERO
-        job.channels, job.x_place, job.y_place = 1, x.itemsize, y.itemsize
-        job.col.x, job.col.y = job.x_place, job.y_place
-    job.x_dense, job.y_dense = job.col.x == job.x_place, job.col.y == job.y_place
-    if outer:
-        row = next((i for i in reversed(outer) if i in convolved), outer[len(outer) - 1])
-        outer.remove(row)
-        job.row = axis_of(x, y, row, convolved)
-    else:
-        job.row.n, job.row.n_taps, job.row.lo, job.row.boundary, job.row.x, job.row.y = 1, 1, 0, ZERO, 0, 0
-    job.n_outer, job.n_planes = len(outer), 1
-    for i in range(job.n_outer):
-        job.outer[i] = axis_of(x, y, outer[i], convolved)
-        job.n_planes *= job.outer[i].n_taps
-        n_lines *= job.outer[i].n
+    order = lay_out(x, y, convolved, &job.lines)
+    job.n_planes = 1
+    for i in range(job.lines.n_outer):
+        job.n_planes *= job.lines.outer[i].n_taps
+        n_lines *= job.lines.outer[i].n
 
     job.kernels = TABLE.family[<int>FAMILIES[family]]
     job.type, job.store = ITEMS[x.dtype.char], store
-    job.n_full = (job.row.n_taps - 1) // job.kernels.group + 1
-    job.n_groups = (job.row.n_taps - 1 + job.kernels.group - 1) // job.kernels.group + 1
-    job.first = job.kernels.group * job.n_full - job.row.n_taps + 1 if job.n_groups > job.n_full else 0
+    job.n_full = (job.lines.row.n_taps - 1) // job.kernels.group + 1
+    job.n_groups = (job.lines.row.n_taps - 1 + job.kernels.group - 1) // job.kernels.group + 1
+    job.first = job.kernels.group * job.n_full - job.lines.row.n_taps + 1 if job.n_groups > job.n_full else 0
     job.bias = <int32_t><int64_t>((int(w.sum()) << 15) & 0xffffffff) if job.type == FC_ITEM_U16 else 0
-    order = [axes.index(i) for i in (*outer, row, col) if i in convolved]
+    order = [axes.index(i) for i in order if i in convolved]
     taps = np.ascontiguousarray(w.transpose([i for i in range(w.ndim) if i not in order] + order))
-    words = np.empty(w.size // job.row.n_taps * job.n_groups * job.kernels.group, np.int32)
+    words = np.empty(w.size // job.lines.row.n_taps * job.n_groups * job.kernels.group, np.int32)
     pack_weights(&job, <const int64_t*>cnp.PyArray_DATA(taps), <int32_t*>cnp.PyArray_DATA(words))
     constant = np.full(FC_BYTES_LEAST, cval, x.dtype)
     outside = np.empty(FC_BYTES_LEAST, np.int32)
@@ -303,23 +302,23 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple axes, tuple lo,
     job.kernels.pack[job.type](<const void* const*>constants, <void*>job.outside, FC_BYTES_LEAST)
     job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
     n_lines *= _cut(&job)
-    pixels = <double>min(job.panel, job.col.n) * job.channels * min(job.strip, job.row.n)
+    pixels = <double>min(job.panel, job.lines.col.n) * job.lines.channels * min(job.strip, job.lines.row.n)
     run(&job, <unit_function>strip_unit, n_lines, pixels * (w.size / PRODUCTS + 1 / ELEMENTS) + 200e-9, _scratch(&job),
         workers, None)
 
 
 cdef Py_ssize_t _cut(Job* job) noexcept:
     """How large units are; how many there are at each of the outer indices."""
-    cdef Py_ssize_t line = job.kernels.word * job.channels * job.n_planes * job.n_groups, most
-    most = max(<Py_ssize_t>LEAST_PANEL, min(<Py_ssize_t>PANEL, RING_BYTES // line * job.channels)) // job.channels
-    most = max(most, 2 * job.col.n_taps)
-    job.n_panels = (job.col.n + most - 1) // most
-    job.panel = (job.col.n + job.n_panels - 1) // job.n_panels
-    most = max(<Py_ssize_t>STRIP, 8 * job.row.n_taps)
-    job.n_strips = (job.row.n + most - 1) // most
+    cdef Py_ssize_t line = job.kernels.word * job.lines.channels * job.n_planes * job.n_groups, most
+    most = max(<Py_ssize_t>LEAST_PANEL, min(<Py_ssize_t>PANEL, RING_BYTES // line * job.lines.channels)) // job.lines.channels
+    most = max(most, 2 * job.lines.col.n_taps)
+    job.n_panels = (job.lines.col.n + most - 1) // most
+    job.panel = (job.lines.col.n + job.n_panels - 1) // job.n_panels
+    most = max(<Py_ssize_t>STRIP, 8 * job.lines.row.n_taps)
+    job.n_strips = (job.lines.row.n + most - 1) // most
     most = job.kernels.group
-    job.strip = ((job.row.n + job.n_strips - 1) // job.n_strips + most - 1) // most * most
-    job.n_strips = (job.row.n + job.strip - 1) // job.strip
+    job.strip = ((job.lines.row.n + job.n_strips - 1) // job.n_strips + most - 1) // most * most
+    job.n_strips = (job.lines.row.n + job.strip - 1) // job.strip
     return job.n_panels * job.n_strips
 
 
@@ -329,10 +328,10 @@ cdef Py_ssize_t _aligned(Py_ssize_t bytes) noexcept:
 
 cdef Py_ssize_t _scratch(Job* job) noexcept:
     """Lay it out; its bytes."""
-    cdef Py_ssize_t group = job.kernels.group, places = job.panel + job.col.n_taps - 1
-    job.to_strip = _aligned(places * job.x_place + FC_BYTES_LEAST * (job.x_place // job.channels))
-    job.to_out = _aligned(max(job.panel * job.channels, <Py_ssize_t>job.kernels.width) * (job.y_place // job.channels))
-    job.to_line = _aligned((max(places * job.channels, job.kernels.width + (job.col.n_taps - 1) * job.channels)
+    cdef Py_ssize_t group = job.kernels.group, places = job.panel + job.lines.col.n_taps - 1
+    job.to_strip = _aligned(places * job.lines.x_place + FC_BYTES_LEAST * (job.lines.x_place // job.lines.channels))
+    job.to_out = _aligned(max(job.panel * job.lines.channels, <Py_ssize_t>job.kernels.width) * (job.lines.y_place // job.lines.channels))
+    job.to_line = _aligned((max(places * job.lines.channels, job.kernels.width + (job.lines.col.n_taps - 1) * job.lines.channels)
                             + FC_BYTES_LEAST) * job.kernels.word) + 64
     job.strips = 0
     job.outs = job.strips + group * job.to_strip

@@ -14,7 +14,12 @@
            y[r][c] = bias + sum over packed lines q and taps j of w[q, j, r] . z[q][c + j step],  0 <= r < group,
            over `full` lines, then `part` lines, which have weights for the rows r >= first only. w: 32 bits each, in the
            order in which they are used: for B2 twice the same 16. Reads z[q][0 .. n - 1 + (kw - 1) step].
-   store   how sums become outputs (FC_U8 ...): saturated, or their low bits. */
+   store   how sums become outputs (FC_TO_U8 ...): saturated, or their low bits.
+
+   For sums of real numbers there are conversions, of n elements to and from floats[0] (float32) and floats[1] (float64):
+     widen[item]     y[i] = x[i]
+     narrow[store]   y[i] = x[i] scale, truncated, or x[i] rounded to the nearest where `scale` is 0; |x scale| < 2^31; for
+                     FC_TO_LOW8 and FC_TO_LOW16, whose signs do not matter. */
 #ifndef FASTCONV_BYTES_H
 #define FASTCONV_BYTES_H
 #include <stddef.h>
@@ -24,7 +29,7 @@
 
 enum { FC_B4, FC_B2, FC_H2, FC_N_FAMILIES };
 enum { FC_ITEM_U8, FC_ITEM_I8, FC_ITEM_U16, FC_ITEM_I16, FC_N_ITEMS };
-enum { FC_U8, FC_I8, FC_U16, FC_I16, FC_LOW8, FC_LOW16, FC_LOW32 };
+enum { FC_TO_U8, FC_TO_I8, FC_TO_U16, FC_TO_I16, FC_TO_LOW8, FC_TO_LOW16, FC_TO_LOW32, FC_N_STORES };
 enum { FC_BYTES_LEAST = 64 };
 
 typedef void (*fc_bytes_pack)(const void *const *rows, void *z, ptrdiff_t n);
@@ -38,7 +43,16 @@ typedef struct {
     fc_bytes_tile tile;
 } fc_bytes;
 
+typedef void (*fc_widen)(const void *x, void *y, ptrdiff_t n);
+typedef void (*fc_narrow)(const void *x, void *y, ptrdiff_t n, double scale);
+
 typedef struct {
+    fc_widen widen[FC_N_ITEMS];
+    fc_narrow narrow[FC_N_STORES];
+} fc_floats;
+
+typedef struct {
+    fc_floats floats[2];
     const fc_bytes *family[FC_N_FAMILIES];      /* NULL: not on this instruction set */
 } fc_bytes_table;
 #endif

@@ -103,7 +103,7 @@ FC_INLINE void h2_join_u16(char *z, const char *a, const char *b) {
 
 FC_INLINE void s32_store(char *y, ptrdiff_t c, v_w a, v_w b, v_w d, v_w e, int store) {
     v_w low;
-    if (store == FC_LOW32) {
+    if (store == FC_TO_LOW32) {
         char *to = y + 4 * c;
         w_put(to, a);
         w_put(to + sizeof(v_w), b);
@@ -111,33 +111,33 @@ FC_INLINE void s32_store(char *y, ptrdiff_t c, v_w a, v_w b, v_w d, v_w e, int s
         w_put(to + 3 * sizeof(v_w), e);
         return;
     }
-    if (store == FC_LOW16 || store == FC_LOW8) {
-        low = FC_X86(set1_epi32)(store == FC_LOW8 ? 0xff : 0xffff);
+    if (store == FC_TO_LOW16 || store == FC_TO_LOW8) {
+        low = FC_X86(set1_epi32)(store == FC_TO_LOW8 ? 0xff : 0xffff);
         a = fc_and(a, low);
         b = fc_and(b, low);
         d = fc_and(d, low);
         e = fc_and(e, low);
     }
-    if (store == FC_I16) {
+    if (store == FC_TO_I16) {
         w_put(y + 2 * c, fc_ordered(FC_X86(packs_epi32)(a, b)));
         w_put(y + 2 * c + sizeof(v_w), fc_ordered(FC_X86(packs_epi32)(d, e)));
-    } else if (store == FC_U16 || store == FC_LOW16) {
+    } else if (store == FC_TO_U16 || store == FC_TO_LOW16) {
         w_put(y + 2 * c, fc_ordered(FC_X86(packus_epi32)(a, b)));
         w_put(y + 2 * c + sizeof(v_w), fc_ordered(FC_X86(packus_epi32)(d, e)));
     } else {
         a = FC_X86(packs_epi32)(a, b);
         d = FC_X86(packs_epi32)(d, e);
-        w_put(y + c, fc_ordered4(store == FC_I8 ? FC_X86(packs_epi16)(a, d) : FC_X86(packus_epi16)(a, d)));
+        w_put(y + c, fc_ordered4(store == FC_TO_I8 ? FC_X86(packs_epi16)(a, d) : FC_X86(packus_epi16)(a, d)));
     }
 }
 
 FC_INLINE void s16_pair(char *y, v_w a, v_w b, int store) {
     v_w low;
-    if (store == FC_I8) {
+    if (store == FC_TO_I8) {
         a = FC_X86(packs_epi16)(a, b);
     } else {
         low = FC_X86(set1_epi16)(0xff);
-        if (store == FC_LOW8) {
+        if (store == FC_TO_LOW8) {
             a = fc_and(a, low);
             b = fc_and(b, low);
         }
@@ -146,9 +146,9 @@ FC_INLINE void s16_pair(char *y, v_w a, v_w b, int store) {
     w_put(y, fc_ordered(a));
 }
 FC_INLINE void s16_store(char *y, ptrdiff_t c, v_w a, v_w b, v_w d, v_w e, int store) {
-    if (store == FC_LOW16 || store == FC_I16 || store == FC_U16) {
+    if (store == FC_TO_LOW16 || store == FC_TO_I16 || store == FC_TO_U16) {
         char *to = y + 2 * c;
-        if (store == FC_U16) {
+        if (store == FC_TO_U16) {
             v_w zero = FC_X86(set1_epi16)(0);
             a = FC_X86(max_epi16)(a, zero);
             b = FC_X86(max_epi16)(b, zero);
@@ -236,12 +236,12 @@ FC_JOIN(i16, int16_t, 0)
 FC_JOIN(u16, uint16_t, 0x80008000u)
 
 FC_INLINE void fc_put(char *y, ptrdiff_t c, int32_t s, int store) {
-    int low = store == FC_U8 || store == FC_U16 ? 0 : store == FC_I8 ? -128 : -32768;
-    int high = store == FC_U8 ? 255 : store == FC_I8 ? 127 : store == FC_U16 ? 65535 : 32767;
-    if (store < FC_LOW8) s = s < low ? low : s > high ? high : s;
-    if (store == FC_LOW32) {
+    int low = store == FC_TO_U8 || store == FC_TO_U16 ? 0 : store == FC_TO_I8 ? -128 : -32768;
+    int high = store == FC_TO_U8 ? 255 : store == FC_TO_I8 ? 127 : store == FC_TO_U16 ? 65535 : 32767;
+    if (store < FC_TO_LOW8) s = s < low ? low : s > high ? high : s;
+    if (store == FC_TO_LOW32) {
         memcpy(y + 4 * c, &s, 4);
-    } else if (store == FC_U8 || store == FC_I8 || store == FC_LOW8) {
+    } else if (store == FC_TO_U8 || store == FC_TO_I8 || store == FC_TO_LOW8) {
         y[c] = (char)s;
     } else {
         uint16_t half = (uint16_t)s;

@@ -1,22 +1,35 @@
-"""Which sums of small integers the integer kernels compute exactly, and the call to them.
+"""Small integers: what kernels of their own compute of them, and the calls to those.
 
-Sums that wrap around are right modulo 2^bits of the output whatever the kernels' sums are modulo; others must fit in the
+Whole weights: sums that wrap around are right modulo 2^bits of the output whatever the kernels' sums are modulo; others must fit in the
 kernels' sums. The narrowest family of kernels for which this is proved is the fastest.
+Real weights: sums as `_numbers` wants them, along one axis or two, rounded or truncated where they are computed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _bytes
+from fastconv import _bytes, _narrow
 from fastconv._problem import BOUNDARIES, Array
 from fastconv._threads import resolve_workers
 from fastconv.ndimage._arguments import Settings
+from fastconv.ndimage._numbers import arithmetic, rounds_later, slack, wide_dtype
 
 MOST_TAPS = {"b4": 1000, "b2": 400, "h2": 250}  # more may be faster by a transform
+LONG = 64  # the same along one axis
+
+
+class Kernel(NamedTuple):
+    """Weights along one axis."""
+
+    weights: Array  # real or complex, not conjugated
+    axis: int
+    boundary: str
+    origin: int = 0
+    divisor: int = 1  # of the sums
 
 
 def correlated(
@@ -52,6 +65,43 @@ def correlated(
     outside = int(cval) if "constant" in boundaries else 0
     _bytes.correlate(x, taps, y, tuple(axes), lo, codes, outside, family, store, workers)
     return True
+
+
+def smoothed(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> bool:
+    """y = x correlated with real kernels, one after the other, if there is a driver for that; else False."""
+    chars = x.dtype.char in _bytes.ITEMS and y.dtype.char in _bytes.SATURATED
+    if not (chars and x.ndim and 1 <= len(kernels) <= 2 and all(1 < k.weights.size <= LONG for k in kernels)):
+        return False
+    if not (x.flags.aligned and y.flags.aligned and x.dtype.isnative and y.dtype.isnative):
+        return False
+    if any(k.divisor != 1 or k.weights.dtype.kind != "f" for k in kernels):
+        return False
+    constant = any(kernel.boundary == "constant" for kernel in kernels)
+    if constant and (cval and len(kernels) > 1 or np.rint(cval) != cval or not _holds(x.dtype, int(cval))):
+        return False
+    bound, later, sizes = 2.0**16, rounds_later(y, settings), [kernel.weights.size for kernel in kernels]
+    for kernel in kernels:
+        bound *= max(1.0, float(np.abs(kernel.weights).sum()))
+    if not bound < 2.0**30:
+        return False
+    dtypes = [arithmetic(x, kernel.weights, y, 0, 1, settings) for kernel in kernels]
+    if all(whole for _, whole in dtypes):
+        return False
+    dtype = wide_dtype(x, settings) if later else next(dtype for dtype, whole in dtypes if not whole)
+    if dtype.char not in "fd":
+        return False
+    store = (_bytes.SATURATED[y.dtype.char] if settings.overflow == "saturate" else _bytes.WRAPPED[y.itemsize])
+    first = None if later or len(kernels) == 1 else (store, slack(sizes[0], dtype))
+    scale = 0.0 if settings.rounding == "nearest" else slack(sum(sizes) if later else sizes[-1], dtype)
+    if np.may_share_memory(x, y):
+        x = x.copy()
+    w = [np.ascontiguousarray(kernel.weights, dtype) for kernel in kernels]
+    lo = tuple(kernel.weights.size // 2 + kernel.origin for kernel in kernels)
+    codes = tuple(BOUNDARIES[kernel.boundary] for kernel in kernels)
+    axes = tuple(kernel.axis for kernel in kernels)
+    outside = int(cval) if constant else 0
+    workers = 0 if settings.workers is None else resolve_workers(settings.workers)
+    return _narrow.correlate(x, w, y, axes, lo, codes, outside, first, (store, scale), workers)
 
 
 def _holds(dtype: np.dtype[Any], value: int) -> bool:

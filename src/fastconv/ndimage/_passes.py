@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,22 +24,13 @@ from fastconv._problem import BOUNDARIES, Array, Window
 from fastconv._threads import resolve_workers
 from fastconv.ndimage import _integers
 from fastconv.ndimage._arguments import Settings
+from fastconv.ndimage._integers import Kernel
 from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
 SLAB_BYTES = 1 << 20
 MOST_PRODUCTS = 100  # of integer kernels along several axes: with more, one pass after the other is faster
 LONG = 64  # more taps along an axis may be faster by a transform
 VOLUME_BYTES = 80  # more taps along three axes or more have the driver filter much of its boxes twice
-
-
-class Kernel(NamedTuple):
-    """Weights along one axis."""
-
-    weights: Array  # real or complex, not conjugated
-    axis: int
-    boundary: str
-    origin: int = 0
-    divisor: int = 1  # of the sums
 
 
 def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> None:
@@ -53,7 +44,7 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
         passes(x.imag, kernels, cval.imag, y.imag, settings)
     elif not kernels:
         store(x.copy(), y, settings)
-    elif x.dtype.kind in "biu" and _by_integers(x, kernels, cval, y, settings):
+    elif x.dtype.kind in "biu" and _narrow(x, kernels, cval, y, settings):
         return
     elif x.size and (dtype := _at_once(x, kernels, cval, y, settings)):
         _fused(x, sorted(kernels, key=lambda kernel: kernel.axis), y, dtype, settings)
@@ -70,8 +61,10 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
             x = target
 
 
-def _by_integers(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> bool:
-    """Whether the integer kernels have computed all passes at once: their products are as many, but not slower."""
+def _narrow(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> bool:
+    """Whether the drivers for small integers have computed all passes at once."""
+    if _integers.smoothed(x, kernels, cval, y, settings):
+        return True
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
     taps = math.prod(kernel.weights.size for kernel in kernels)
     if taps > MOST_PRODUCTS or any(kernel.divisor != 1 for kernel in kernels) or (beside and len(kernels) > 1):
@@ -168,9 +161,13 @@ def correlation(
             correlation(xs, ws, axes, origins, boundary, k, ys, settings, **options)
         return
 
-    whole_numbers = divisor == 1 and x.dtype.kind in "biu"
-    if whole_numbers and _integers.correlated(x, w, axes, origins, [boundary] * len(axes), cval, y, settings):
-        return
+    if divisor == 1 and x.dtype.kind in "biu":
+        if _integers.correlated(x, w, axes, origins, [boundary] * len(axes), cval, y, settings):
+            return
+        if len(axes) == 1 and w.dtype.kind == "f":
+            kernel = Kernel(w, axes[0], boundary, origins[0])
+            if _integers.smoothed(x, [kernel], cval, y, settings):
+                return
     skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
     w = (w if whole else w / divisor).astype(dtype)
