@@ -12,7 +12,7 @@ def correlate(
     lo: tuple[int, ...],
     boundary: tuple[int, ...],
     cval: Any,
-    first: tuple[int, float] | None,
+    first: tuple[int | None, float] | None,
     last: tuple[int, float],
     workers: int,
 ) -> bool: ...

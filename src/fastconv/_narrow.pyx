@@ -9,6 +9,7 @@ continuation comes first: it commutes with the sums along rows as long as zeros 
 on the problem alone, so results do not depend on the number of threads.
 """
 
+from libc.string cimport memcpy
 cimport numpy as cnp
 
 import numpy as np
@@ -34,7 +35,7 @@ cdef struct Job:
     const fc_kernels* kernels
     fc_widen widen
     fc_widen widen_again            # of v's integers
-    fc_narrow narrow_first, narrow  # v's rounding, or NULL; y's
+    fc_narrow cut, narrow_first, narrow         # v's rounding, or NULL: within y's range, and beyond; y's
     double scale_first, scale
     const char* x
     char* y
@@ -45,7 +46,32 @@ cdef struct Job:
     int item                        # bytes of a sum
     Py_ssize_t panel, n_panels, strip, n_strips # places, rows of a unit, at most
     Py_ssize_t to_line              # bytes of one line of sums
-    Py_ssize_t raw, small, sums, out, slots, ring       # where these begin in the scratch
+    Py_ssize_t small, sums, out, slots, parts, ring       # where these begin in the scratch
+
+
+cdef void load(const Job* job, const char* x, Py_ssize_t first, Py_ssize_t count, char* to, char* scratch) noexcept nogil:
+    """Places first ... first + count - 1 of a row (NULL: constant), continued and converted."""
+    cdef const Axis* col = &job.lines.col
+    cdef Py_ssize_t begin = max(first, <Py_ssize_t>0), end = min(first + count, col.n), item = job.item * job.lines.channels, c
+    if x == NULL or not job.lines.x_dense:
+        copy_line(scratch + job.small, x, col.n, col.x, col.boundary, job.constant, first, count, <int>job.lines.x_place)
+        job.widen(scratch + job.small, to, count * job.lines.channels)
+        return
+    job.widen(x + begin * job.lines.x_place, to + (begin - first) * item, (end - begin) * job.lines.channels)
+    for c in range(begin - first):
+        outside(job, x, first, c, begin, end, to)
+    for c in range(end - first, count):
+        outside(job, x, first, c, begin, end, to)
+
+
+cdef void outside(const Job* job, const char* x, Py_ssize_t first, Py_ssize_t c, Py_ssize_t begin, Py_ssize_t end,
+                  char* to) noexcept nogil:
+    """Place first + c, beyond the ends of a row of which `begin` to end - 1 are converted."""
+    cdef Py_ssize_t s = source(first + c, job.lines.col.n, job.lines.col.boundary), item = job.item * job.lines.channels
+    if begin <= s < end:
+        memcpy(to + c * item, to + (s - first) * item, item)
+    else:
+        job.widen(x + s * job.lines.x_place if s >= 0 else job.constant, to + c * item, job.lines.channels)
 
 
 cdef void strip_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
@@ -57,7 +83,6 @@ cdef void strip_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
     cdef Py_ssize_t n_in = n_places + col.n_taps - 1, n = n_in * channels, loaded = 0, needed, b, r, s, i
     cdef Py_ssize_t left = unit // (job.n_panels * job.n_strips)
     cdef const void** rows = <const void**>(scratch + job.slots)
-    cdef char* raw = scratch + job.raw
     cdef char* sums
     cdef const char* x = job.x
     cdef char* y = job.y
@@ -76,9 +101,8 @@ cdef void strip_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
         needed = min(n_rows, b + band) + row.n_taps - 1
         while loaded < needed:
             s = source(top - row.lo + loaded, row.n, row.boundary)
-            copy_line(raw, x + s * row.x if s >= 0 else NULL, col.n, col.x, col.boundary, job.constant,
-                      place - col.lo, n_in, <int>job.lines.x_place)
-            job.widen(raw, scratch + job.ring + loaded % height * job.to_line, n)
+            load(job, x + s * row.x if s >= 0 else NULL, place - col.lo, n_in,
+                 scratch + job.ring + loaded % height * job.to_line, scratch)
             loaded += 1
         for i in range(height):         # rows past the last only feed outputs that are thrown away
             rows[i] = scratch + job.ring + min(b + i, loaded - 1) % height * job.to_line
@@ -95,7 +119,9 @@ cdef void line(const Job* job, char* sums, char* y, Py_ssize_t n_places, char* s
     cdef const Axis* col = &job.lines.col
     cdef Py_ssize_t channels = job.lines.channels, n = n_places * channels
     cdef char* out = scratch + job.out
-    if job.narrow_first != NULL:
+    if job.cut != NULL:
+        job.cut(sums, sums, n + (col.n_taps - 1) * channels, job.scale_first)
+    elif job.narrow_first != NULL:
         job.narrow_first(sums, scratch + job.small, n + (col.n_taps - 1) * channels, job.scale_first)
         job.widen_again(scratch + job.small, sums, n + (col.n_taps - 1) * channels)
     if col.n_taps > 1:
@@ -110,7 +136,16 @@ cdef void line(const Job* job, char* sums, char* y, Py_ssize_t n_places, char* s
 
 cdef void along(const Job* job, const char* sums, char* out, Py_ssize_t n, char* scratch) noexcept nogil:
     """out[c] = sum over j of w_1[j] sums[c + j channels]."""
-    job.kernels.corr1d(sums, job.w_cols, out, n, job.lines.col.n_taps)
+    cdef Py_ssize_t channels = job.lines.channels, kw = job.lines.col.n_taps, band = job.kernels.column_rows
+    cdef Py_ssize_t part = max((n + band - 1) // band, <Py_ssize_t>job.kernels.lanes), j, r
+    cdef const void** rows = <const void**>(scratch + job.parts)
+    if channels == 1:
+        job.kernels.corr1d(sums, job.w_cols, out, n, kw)
+        return
+    for j in range(kw):                 # parts of the line as the rows of a band, with a plane for each tap
+        for r in range(band):
+            rows[j * band + r] = sums + (j * channels + r * part) * job.item
+    job.kernels.column[1](rows, kw, job.w_cols, 1, 1, out, part, part)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -128,8 +163,9 @@ def correlate(cnp.ndarray x, list weights, cnp.ndarray y, tuple axes, tuple lo, 
         For each axis: which, the taps that hang over its low end, and a code of `_problem.BOUNDARIES`.
     cval
         What stands outside for the constant boundary: a value of x's dtype, and 0 if there are two axes.
-    first, last : tuple of (int, float) or None
-        How the sums of the first of two axes, or None, and those of the last are stored (bytes.h: a store and a scale).
+    first, last : tuple of (int or None, float) or None
+        How the sums of the first of two axes, if not as they are, and those of the last are stored (bytes.h: a store and a
+        scale). For the first, the store None truncates what is within y's range.
     workers : int
         As for `_direct.correlate`.
 
@@ -156,8 +192,6 @@ def correlate(cnp.ndarray x, list weights, cnp.ndarray y, tuple axes, tuple lo, 
             cols = w
         else:
             rows = w
-    if cols is not None and job.lines.channels > 1:
-        return False
     job.w_rows = <const char*>cnp.PyArray_DATA(rows) if rows is not None else NULL
     job.w_cols = <const char*>cnp.PyArray_DATA(cols) if cols is not None else NULL
     real = weights[0].dtype.itemsize == 8
@@ -165,9 +199,13 @@ def correlate(cnp.ndarray x, list weights, cnp.ndarray y, tuple axes, tuple lo, 
     job.kernels = kernels_of(DTYPES[weights[0].dtype])
     job.widen = TABLE.floats[real].widen[<int>ITEMS[x.dtype.char]]
     job.widen_again = TABLE.floats[real].widen[<int>ITEMS[y.dtype.char]]
-    job.narrow_first, job.scale_first = NULL, 0
+    job.cut, job.narrow_first, job.scale_first = NULL, NULL, 0
     if first is not None:
-        job.narrow_first, job.scale_first = TABLE.floats[real].narrow[<int>first[0]], first[1]
+        job.scale_first = first[1]
+        if first[0] is None:
+            job.cut = TABLE.floats[real].cut
+        else:
+            job.narrow_first = TABLE.floats[real].narrow[<int>first[0]]
     job.narrow, job.scale = TABLE.floats[real].narrow[<int>last[0]], last[1]
     constant = np.full(job.lines.channels, cval, x.dtype)
     job.constant = <const char*>cnp.PyArray_DATA(constant)
@@ -199,12 +237,12 @@ cdef Py_ssize_t _scratch(Job* job) noexcept:
     """Lay it out; its bytes."""
     cdef Py_ssize_t band = job.kernels.column_rows, height = band + job.lines.row.n_taps - 1
     cdef Py_ssize_t n = (job.panel + job.lines.col.n_taps - 1) * job.lines.channels
-    job.to_line = ((n + job.kernels.lanes) * job.item + 63) // 64 * 64
+    job.to_line = ((n + band * job.kernels.lanes) * job.item + 63) // 64 * 64
     job.to_line += 64 * (1 - job.to_line // 64 % 2)                 # an odd number: lines spread over all cache sets
-    job.raw = 0
-    job.small = job.raw + (n * 2 + 63) // 64 * 64
+    job.small = 0
     job.slots = job.small + (n * 2 + 63) // 64 * 64
-    job.out = job.slots + (height * sizeof(void*) + 63) // 64 * 64
+    job.parts = job.slots + (height * sizeof(void*) + 63) // 64 * 64
+    job.out = job.parts + (job.lines.col.n_taps * band * sizeof(void*) + 63) // 64 * 64
     job.sums = job.out + job.to_line
     job.ring = job.sums + band * job.to_line
     return job.ring + height * job.to_line

@@ -18,6 +18,7 @@
 
    For sums of real numbers there are conversions, of n elements to and from floats[0] (float32) and floats[1] (float64):
      widen[item]     y[i] = x[i]
+     cut             y[i] = x[i] scale, truncated; y may be x
      narrow[store]   y[i] = x[i] scale, truncated, or x[i] rounded to the nearest where `scale` is 0; |x scale| < 2^31; for
                      FC_TO_LOW8 and FC_TO_LOW16, whose signs do not matter. */
 #ifndef FASTCONV_BYTES_H
@@ -48,7 +49,7 @@ typedef void (*fc_narrow)(const void *x, void *y, ptrdiff_t n, double scale);
 
 typedef struct {
     fc_widen widen[FC_N_ITEMS];
-    fc_narrow narrow[FC_N_STORES];
+    fc_narrow cut, narrow[FC_N_STORES];
 } fc_floats;
 
 typedef struct {

@@ -36,6 +36,7 @@ cdef extern from "bytes.h" nogil:
     ctypedef void (*fc_narrow)(const void* x, void* y, Py_ssize_t n, double scale) noexcept nogil
     ctypedef struct fc_floats:
         fc_widen[FC_N_ITEMS] widen
+        fc_narrow cut
         fc_narrow[FC_N_STORES] narrow
     ctypedef struct fc_bytes_table:
         fc_floats[2] floats

@@ -91,7 +91,11 @@ def smoothed(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings:
     if dtype.char not in "fd":
         return False
     store = (_bytes.SATURATED[y.dtype.char] if settings.overflow == "saturate" else _bytes.WRAPPED[y.itemsize])
-    first = None if later or len(kernels) == 1 else (store, slack(sizes[0], dtype))
+    first = None
+    if not later and len(kernels) == 2:
+        least, most = _reach(x.dtype, kernels[0].weights)
+        within = np.iinfo(y.dtype).min <= least and most < np.iinfo(y.dtype).max + 0.999
+        first = (None if within else store, slack(sizes[0], dtype))
     scale = 0.0 if settings.rounding == "nearest" else slack(sum(sizes) if later else sizes[-1], dtype)
     if np.may_share_memory(x, y):
         x = x.copy()
@@ -109,20 +113,21 @@ def _holds(dtype: np.dtype[Any], value: int) -> bool:
     return info.min <= value <= info.max
 
 
-def _exact(x: np.dtype[Any], w: Array, y: np.dtype[Any], saturate: bool) -> tuple[str, int]:
-    """The family of kernels, "" for none, and how sums are stored.
+def _reach(x: np.dtype[Any], w: Array) -> tuple[Any, Any]:
+    """Between which limits the sums of any values of a dtype are."""
+    info = np.iinfo(x)
+    above, below = w[w > 0].sum(), -w[w < 0].sum()
+    return info.min * above - info.max * below, info.max * above - info.min * below
 
-    With S = sum of |w| over weights of one sign, the sums of values a <= x <= b are within
-    [a S+ - b S-, b S+ - a S-].
-    """
+
+def _exact(x: np.dtype[Any], w: Array, y: np.dtype[Any], saturate: bool) -> tuple[str, int]:
+    """The family of kernels, "" for none, and how sums are stored."""
     if x.char not in _bytes.ITEMS or y.itemsize not in _bytes.WRAPPED:
         return "", 0
     bits = 8 * y.itemsize
-    info = np.iinfo(x)
-    above, below = int(w[w > 0].sum()), -int(w[w < 0].sum())
-    least, most = info.min * above - info.max * below, info.max * above - info.min * below
     store = _bytes.WRAPPED[y.itemsize]
     if saturate:
+        least, most = (int(limit) for limit in _reach(x, w))
         bits = next((n for n in (16, 32) if -(1 << n - 1) <= least and most < 1 << n - 1), 0)
         if not bits or (y.char not in _bytes.SATURATED and not (y.kind == "i" or least >= 0)):
             return "", 0
