@@ -1,7 +1,7 @@
-"""Small integers: images of 8 and 16 bits against the definition, and against scipy.ndimage where that is installed.
+"""Images of 8 and 16 bits against the definition, and against scipy.ndimage where that is installed.
 
-Whole weights give the exact sum, whose low bits are kept or which saturates. Real weights give the sum in double,
-truncated after each axis as in SciPy, or rounded once.
+Whole weights give the exact sum, whose low bits are kept or which saturates. Real weights give the sum in
+double, truncated after each axis as in SciPy, or rounded once.
 """
 
 import itertools
@@ -64,14 +64,28 @@ def check(x, w, dtypes=OUTPUTS, **keywords):
     exact = sums(x, w, origins=keywords.get("origin"), **known)
     for dtype, overflow in itertools.product(dtypes, ("wrap", "saturate")):
         y = ndimage.correlate(x, w, output=dtype, overflow=overflow, **keywords)
-        ref.assert_equal(y, stored(exact, dtype, overflow), f"{x.dtype}{x.shape} {dtype} {overflow} {keywords}")
+        ref.assert_equal(
+            y, stored(exact, dtype, overflow), f"{x.dtype}{x.shape} {dtype} {overflow} {keywords}"
+        )
 
 
 @pytest.mark.parametrize("mode", BOUNDARIES)
 @pytest.mark.parametrize("dtype", SMALL)
 def test_whole_weights(rng, dtype, mode):
-    shapes = [((7, 9), (3, 3)), ((1, 5), (2, 4)), ((2, 40), (9, 4)), ((200, 3), (6, 1)), ((9,), (4,)), ((1,), (7,))]
-    shapes += [((3, 4, 9), (3, 3, 3)), ((4, 5, 3), (3, 3, 1)), ((2, 3, 2, 3, 4), (2, 3, 2, 1, 2)), ((0, 4), (3, 3))]
+    shapes = [
+        ((7, 9), (3, 3)),
+        ((1, 5), (2, 4)),
+        ((2, 40), (9, 4)),
+        ((200, 3), (6, 1)),
+        ((9,), (4,)),
+        ((1,), (7,)),
+    ]
+    shapes += [
+        ((3, 4, 9), (3, 3, 3)),
+        ((4, 5, 3), (3, 3, 1)),
+        ((2, 3, 2, 3, 4), (2, 3, 2, 1, 2)),
+        ((0, 4), (3, 3)),
+    ]
     for (shape, taps), most in itertools.product(shapes, (4, 127, 3000, 10**6)):
         x, w = pixels(rng, shape, dtype), rng.integers(-most, most, taps, endpoint=True)
         check(x, w, mode=mode, cval=3)
@@ -83,11 +97,15 @@ def test_sizes_of_kernels(rng, size):
     for other, dtype in itertools.product((1, 3, 4), "BH"):
         for taps in {(size, other), (other, size)}:
             w, x = rng.integers(-9, 10, taps), pixels(rng, (13, 70), dtype)
-            for rows, columns in itertools.product((1, 2, 3, 4, 5, 8, 13), (1, 2, 15, 16, 31, 33, 63, 64, 65, 70)):
+            for rows, columns in itertools.product(
+                (1, 2, 3, 4, 5, 8, 13), (1, 2, 15, 16, 31, 33, 63, 64, 65, 70)
+            ):
                 part = x[:rows, :columns]
                 padded = np.pad(part.astype(int), [(m // 2, m - 1 - m // 2) for m in taps], "symmetric")
                 want = sum(w[i, j] * padded[i : i + rows, j : j + columns] for i, j in np.ndindex(taps))
-                ref.assert_equal(ndimage.correlate(part, w, output=np.int32), want.astype("i"), f"{taps} {part.shape}")
+                ref.assert_equal(
+                    ndimage.correlate(part, w, output=np.int32), want.astype("i"), f"{taps} {part.shape}"
+                )
 
 
 @with_scipy
@@ -142,7 +160,10 @@ def test_each_family(rng, family):
     w = rng.integers(-20, 21, (5, 3))
     x = pixels(rng, (30, 150), "B")
     exact = sums(x, w)
-    for y, store in [(np.empty(x.shape, "H"), _bytes.WRAPPED[2]), (np.empty(x.shape, "B"), _bytes.WRAPPED[1])]:
+    for y, store in [
+        (np.empty(x.shape, "H"), _bytes.WRAPPED[2]),
+        (np.empty(x.shape, "B"), _bytes.WRAPPED[1]),
+    ]:
         _bytes.correlate(x, w, y, (0, 1), (2, 1), (2, 2), 0, family, store, 1)
         ref.assert_equal(y, stored(exact, y.dtype))
 
@@ -152,7 +173,7 @@ def test_the_fastest_exact_family():
     w = np.ones((3, 3), np.int64)
 
     def family(x, w, y, saturate=False):
-        return _integers._exact(np.dtype(x), w.copy(), np.dtype(y), saturate)[0]
+        return _integers._exact(np.dtype(x), w.copy(), w.ravel().tolist(), np.dtype(y), saturate)[0]
 
     assert family("B", w, "B") == family("B", w, "h") == first
     assert family("B", 120 * w, "B") in ("b4", "h2")
@@ -164,9 +185,14 @@ def test_the_fastest_exact_family():
 
 
 def test_layouts(rng):
-    """Channels last and first, columns in memory, every other element, byte-swapped, unaligned, read-only, mapped."""
+    """Channels last and first, columns in memory, steps, byte-swapped, unaligned, read-only."""
     w = rng.integers(-9, 10, (3, 5))
-    for shape, axes in [((20, 30, 3), (0, 1)), ((3, 20, 30), (1, 2)), ((20, 3, 30), (0, 2)), ((20, 12, 70), (0, 1))]:
+    for shape, axes in [
+        ((20, 30, 3), (0, 1)),
+        ((3, 20, 30), (1, 2)),
+        ((20, 3, 30), (0, 2)),
+        ((20, 12, 70), (0, 1)),
+    ]:
         check(pixels(rng, shape, "B"), w, axes=axes, dtypes="BH", mode="mirror")
     big = pixels(rng, (50, 80), "H")
     raw = np.zeros(2 * 600 + 1, np.uint8)[1:].view(np.uint16).reshape(20, 30)
@@ -215,7 +241,9 @@ def test_chains_of_whole_weights(rng, mode):
         x = pixels(rng, shape, dtype)
         for name, output in itertools.product(("sobel", "prewitt", "laplace"), (None, "h", "i", "B")):
             want = getattr(scipy_ndimage, name)(x, output=output, mode=mode)
-            ref.assert_equal(getattr(ndimage, name)(x, output=output, mode=mode), want, f"{name} {output} {shape}")
+            ref.assert_equal(
+                getattr(ndimage, name)(x, output=output, mode=mode), want, f"{name} {output} {shape}"
+            )
         modes = [mode, *BOUNDARIES[: x.ndim - 1]]
         want = scipy_ndimage.sobel(x, 0, np.int32, modes, 3)
         ref.assert_equal(ndimage.sobel(x, 0, np.int32, modes, 3), want)
@@ -225,7 +253,7 @@ def test_chains_of_whole_weights(rng, mode):
 @pytest.mark.parametrize("mode", BOUNDARIES)
 @pytest.mark.parametrize("dtype", SMALL)
 def test_real_weights_truncated(rng, dtype, mode):
-    """As SciPy's; sums that are whole numbers but for rounding errors are left out: along axes of one element."""
+    """As SciPy's. No sum is a whole number but for its rounding errors: no axis has one element only."""
     shapes = [(40, 70), (2, 300), (5, 4000), (7,), (4, 20, 30), (15, 20, 3)]
     for shape, output in itertools.product(shapes, (dtype, *SMALL)):
         x = pixels(rng, shape, dtype)
@@ -236,21 +264,29 @@ def test_real_weights_truncated(rng, dtype, mode):
         for axis in range(len(shape)):
             w = rng.standard_normal(5)
             want = scipy_ndimage.correlate1d(x, w, axis, np.int32, mode, 9).astype(output)
-            ref.assert_equal(ndimage.correlate1d(x, w, axis, output, mode, 9), want, f"{shape} {output} {axis}")
+            ref.assert_equal(
+                ndimage.correlate1d(x, w, axis, output, mode, 9), want, f"{shape} {output} {axis}"
+            )
 
 
 @pytest.mark.parametrize("mode", BOUNDARIES)
 @pytest.mark.parametrize("dtype", SMALL)
 def test_real_weights_rounded(rng, dtype, mode):
     a, b = rng.standard_normal(5), rng.standard_normal(4)
-    for shape, axes in [((11, 40), (0, 1)), ((6, 7, 3), (0, 1)), ((2, 5, 9), (1, 2)), ((5, 130), (1, 0)), ((3, 1), (0, 1))]:
+    for shape, axes in [
+        ((11, 40), (0, 1)),
+        ((6, 7, 3), (0, 1)),
+        ((2, 5, 9), (1, 2)),
+        ((5, 130), (1, 0)),
+        ((3, 1), (0, 1)),
+    ]:
         x = pixels(rng, shape, dtype)
         exact = sums(x, np.outer(a, b) if axes[0] < axes[1] else np.outer(b, a), sorted(axes), mode)
         scale = 4e-7 * float(np.abs(x.astype(float)).max() * np.abs(np.outer(a, b)).sum())
         for output, accumulate in itertools.product("Bh", (None, "float64")):
             info = np.iinfo(output)
-            y = ndimage.sep_filter(x, (a, b), output, mode, axes=axes, rounding="nearest", overflow="saturate",
-                                   accumulate=accumulate)  # fmt: skip
+            options = {"rounding": "nearest", "overflow": "saturate", "accumulate": accumulate}
+            y = ndimage.sep_filter(x, (a, b), output, mode, axes=axes, **options)
             near = 0.5 + (scale if accumulate is None else 1e-9)
             assert np.abs(y - np.clip(exact, info.min, info.max)).max() <= near
 
@@ -296,7 +332,10 @@ for dtype in "BbHh":
 def test_every_instruction_set_gives_the_same():
     results = {
         isa: subprocess.run(
-            [sys.executable, "-c", SCRIPT], env={**os.environ, "FASTCONV_ISA": isa}, capture_output=True, check=True
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, "FASTCONV_ISA": isa},
+            capture_output=True,
+            check=True,
         ).stdout
         for isa in _kernels.available()
     }

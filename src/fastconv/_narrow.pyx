@@ -27,7 +27,7 @@ from fastconv._rounds cimport run, unit_function
 cnp.import_array()
 
 cdef enum:
-    PANEL_BYTES = 8 * 1024          # of sums across a unit, if there is a choice
+    PANEL_BYTES = 3 * 1024          # of sums across a unit, if there is a choice
     STRIP = 64                      # rows of a unit, or 8 times the taps: few lines are converted twice
 
 

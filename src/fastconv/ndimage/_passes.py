@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,13 +24,22 @@ from fastconv._problem import BOUNDARIES, Array, Window
 from fastconv._threads import resolve_workers
 from fastconv.ndimage import _integers
 from fastconv.ndimage._arguments import Settings
-from fastconv.ndimage._integers import Kernel
 from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
 SLAB_BYTES = 1 << 20
 MOST_PRODUCTS = 100  # of integer kernels along several axes: with more, one pass after the other is faster
 LONG = 64  # more taps along an axis may be faster by a transform
 VOLUME_BYTES = 80  # more taps along three axes or more have the driver filter much of its boxes twice
+
+
+class Kernel(NamedTuple):
+    """Weights along one axis."""
+
+    weights: Array  # real or complex, not conjugated
+    axis: int
+    boundary: str
+    origin: int = 0
+    divisor: int = 1  # of the sums
 
 
 def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> None:
@@ -67,7 +76,11 @@ def _narrow(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: 
         return True
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
     taps = math.prod(kernel.weights.size for kernel in kernels)
-    if taps > MOST_PRODUCTS or any(kernel.divisor != 1 for kernel in kernels) or (beside and len(kernels) > 1):
+    if (
+        taps > MOST_PRODUCTS
+        or any(kernel.divisor != 1 for kernel in kernels)
+        or (beside and len(kernels) > 1)
+    ):
         return False
     kernels = sorted(kernels, key=lambda kernel: kernel.axis)
     w = reduce(np.multiply.outer, [kernel.weights.astype(np.float64) for kernel in kernels])
