@@ -41,11 +41,9 @@ def correlated(
     if w.size > MOST_PRODUCTS or not (x.ndim and _serve(x, _bytes.ITEMS) and _serve(y, "BbHhiIlL")):
         return False
     flat = w.ravel().tolist()
-    if (
-        (w.dtype.kind == "f"
-        and not all(tap.is_integer() for tap in flat))
-        or not -EDGE < min(flat) <= max(flat) < EDGE
-    ):
+    if w.dtype.kind == "f" and not all(tap.is_integer() for tap in flat):
+        return False
+    if not (-EDGE < min(flat) and max(flat) < EDGE):
         return False
     constant = "constant" in boundaries
     if constant and not _is_value(cval, x.dtype):
