@@ -1,7 +1,7 @@
 """Small integers: what kernels of their own compute of them, and the calls to those.
 
-Whole weights: sums that wrap around are right modulo 2^bits of the output whatever the kernels' sums are modulo;
-others must fit in the kernels' sums. The narrowest family of kernels for which this is proved is the fastest.
+Whole weights: sums that wrap around are right modulo 2^bits of the output; others must fit in the kernels' sums.
+The narrowest family of kernels for which that is proved is the fastest.
 Real weights: sums in the dtype that `_numbers` says, along one axis or two, rounded or truncated on the way.
 """
 
@@ -35,7 +35,7 @@ def correlated(
     y: Array,
     settings: Settings,
 ) -> bool:
-    """Whether y has become the sums of whole weights along ascending `axes`, by integer kernels that are exact."""
+    """Whether y has become the sums of whole weights along ascending `axes`, exactly."""
     if x.dtype.kind == "b":
         x = x.view(np.uint8)
     if w.size > MOST_PRODUCTS or not (x.ndim and _serve(x, _bytes.ITEMS) and _serve(y, "BbHhiIlL")):
@@ -124,7 +124,7 @@ def _reach(x: np.dtype[Any], taps: Iterable[Any]) -> tuple[Any, Any]:
 def _exact(
     x: np.dtype[Any], w: Array, taps: Sequence[int], y: np.dtype[Any], saturate: bool
 ) -> tuple[str, int]:
-    """The family of kernels, "" for none, and how sums are stored. w, of `taps`, keeps the bits that count."""
+    """The family of kernels, "" for none, and how sums are stored. w, of `taps`, keeps the bits it needs."""
     if y.itemsize not in _bytes.WRAPPED:
         return "", 0
     bits, store = 8 * y.itemsize, _bytes.WRAPPED[y.itemsize]
