@@ -1,6 +1,6 @@
 """Small integers: what kernels of their own compute of them, and the calls to those.
 
-Whole weights: sums that wrap around are right modulo 2^bits of the output; others must fit in the kernels' sums.
+Whole weights: sums that wrap around are right modulo 2^bits of the output; others must fit in the kernels.
 The narrowest family of kernels for which that is proved is the fastest.
 Real weights: sums in the dtype that `_numbers` says, along one axis or two, rounded or truncated on the way.
 """
