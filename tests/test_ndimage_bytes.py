@@ -249,6 +249,20 @@ def test_chains_of_whole_weights(rng, mode):
         ref.assert_equal(ndimage.sobel(x, 0, np.int32, modes, 3), want)
 
 
+@pytest.mark.parametrize("dtype", SMALL)
+def test_long_chains_of_whole_weights(rng, dtype):
+    """Products that are too many at once; sums that fit in float32 and that do not."""
+    x = pixels(rng, (33, 95), dtype)
+    for m, most in itertools.product((4, 6, 9, 15, 17), (1, 3, 40, 5000)):
+        a, b = rng.integers(-most, most + 1, m), rng.integers(-most, most + 1, m)
+        exact = sums(sums(x, a[:, None]), b[None, :])
+        for output, overflow in itertools.product(SMALL, ("wrap", "saturate")):
+            if overflow == "saturate" and np.abs(exact).max() >= 2**24:
+                continue  # rounded sums are those of real numbers
+            y = ndimage.sep_filter(x, (a, b), output, overflow=overflow)
+            ref.assert_equal(y, stored(exact, output, overflow), f"{m} {most} {output} {overflow}")
+
+
 @with_scipy
 @pytest.mark.parametrize("mode", BOUNDARIES)
 @pytest.mark.parametrize("dtype", SMALL)

@@ -8,7 +8,7 @@ Real weights: sums in the dtype that `_numbers` says, along one axis or two, rou
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,15 @@ from fastconv.ndimage._numbers import rounds_later, slack, wide_dtype
 
 MOST_PRODUCTS = 1000  # more may be faster by a transform
 MOST_TAPS = {"b4": MOST_PRODUCTS, "b2": 400, "h2": 250}
+# the same of separable kernels, into 1 or 2 bytes and into 4: more are faster along one axis at a time
+AT_ONCE = {"b4": 200, "b2": 64, "h2": 30}
+AT_ONCE_WIDE = {"b4": 200, "b2": 64, "h2": 100}
+    "b4": 200,
+    "b2": 64,
+    "h2": 30,
+}  # the same of separable kernels: more are faster along one axis at a time
 EDGE = 2.0**31  # weights, and real sums, stay below
+WHOLE = 2.0**24  # whole numbers up to here are float32
 LONG = 64  # the same along one axis
 
 
@@ -34,6 +42,7 @@ def correlated(
     cval: Any,
     y: Array,
     settings: Settings,
+    most: Mapping[str, int] = MOST_TAPS,
 ) -> bool:
     """Whether y has become the sums of whole weights along ascending `axes`, exactly."""
     if x.dtype.kind == "b":
@@ -52,7 +61,7 @@ def correlated(
     family, store = _exact(
         x.dtype, taps, [int(tap) for tap in flat], y.dtype, settings.overflow == "saturate"
     )
-    if not family or w.size > MOST_TAPS[family]:
+    if not family or w.size > most[family]:
         return False
     if np.may_share_memory(x, y):
         x = x.copy()
@@ -63,21 +72,27 @@ def correlated(
     return True
 
 
-def smoothed(x: Array, kernels: Sequence[Any], cval: Any, y: Array, settings: Settings) -> bool:
-    """Whether y has become x correlated with real kernels (`_passes.Kernel`), one after the other."""
+def smoothed(
+    x: Array, kernels: Sequence[Any], cval: Any, y: Array, settings: Settings, whole: bool = False
+) -> bool:
+    """Whether y has become x correlated with kernels (`_passes.Kernel`), one after the other.
+
+    `whole`: with whole weights, if float32 holds all sums; else with real ones.
+    """
     if not (x.ndim and 1 <= len(kernels) <= 2 and _serve(x, _bytes.ITEMS) and _serve(y, _bytes.SATURATED)):
         return False
     sizes = [kernel.weights.size for kernel in kernels]
     if (
         min(sizes) < 2
         or max(sizes) > LONG
-        or any(k.divisor != 1 or k.weights.dtype.char not in "efd" for k in kernels)
+        or any(k.divisor != 1 or k.weights.dtype.kind not in "iuf" for k in kernels)
     ):
         return False
-    flat = [kernel.weights.tolist() for kernel in kernels]
-    if all(tap.is_integer() for line in flat for tap in line):
+    flat = [kernel.weights.astype(np.float64).tolist() for kernel in kernels]
+    if whole != all(tap.is_integer() for line in flat for tap in line):
         return False
-    if not 2.0**16 * math.prod(max(1.0, sum(map(abs, line))) for line in flat) < EDGE:
+    largest = float(np.iinfo(x.dtype).max + 1) * math.prod(max(1.0, sum(map(abs, line))) for line in flat)
+    if not largest < (WHOLE if whole else EDGE):
         return False
     constant = any(kernel.boundary == "constant" for kernel in kernels)
     if constant and ((cval != 0 and len(kernels) > 1) or not _is_value(cval, x.dtype)):
@@ -86,11 +101,15 @@ def smoothed(x: Array, kernels: Sequence[Any], cval: Any, y: Array, settings: Se
     dtype = wide_dtype(x, settings) if later else np.dtype(settings.accumulate or np.float64)
     store = _bytes.SATURATED[y.dtype.char] if saturate else _bytes.WRAPPED[y.itemsize]
     first = None
-    if not later and len(kernels) == 2:
+    if whole:
+        dtype = np.dtype(np.float32)
+    elif not later and len(kernels) == 2:
         (least, most), info = _reach(x.dtype, flat[0]), np.iinfo(y.dtype)
         within = info.min <= least and most < info.max + 0.999
         first = (None if within else store, slack(sizes[0], dtype))
-    scale = 0.0 if settings.rounding == "nearest" else slack(sum(sizes) if later else sizes[-1], dtype)
+    scale = slack(sum(sizes) if later else sizes[-1], dtype)
+    if whole or settings.rounding == "nearest":
+        scale = 0.0
     if np.may_share_memory(x, y):
         x = x.copy()
     w = [np.ascontiguousarray(kernel.weights, dtype) for kernel in kernels]

@@ -27,7 +27,6 @@ from fastconv.ndimage._arguments import Settings
 from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
 SLAB_BYTES = 1 << 20
-MOST_PRODUCTS = 100  # of integer kernels along several axes: with more, one pass after the other is faster
 LONG = 64  # more taps along an axis may be faster by a transform
 VOLUME_BYTES = 80  # more taps along three axes or more have the driver filter much of its boxes twice
 
@@ -75,18 +74,17 @@ def _narrow(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: 
     if _integers.smoothed(x, kernels, cval, y, settings):
         return True
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
-    taps = math.prod(kernel.weights.size for kernel in kernels)
-    if (
-        taps > MOST_PRODUCTS
-        or any(kernel.divisor != 1 for kernel in kernels)
-        or (beside and len(kernels) > 1)
-    ):
+    if any(kernel.divisor != 1 for kernel in kernels) or (beside and len(kernels) > 1):
         return False
-    kernels = sorted(kernels, key=lambda kernel: kernel.axis)
-    w = reduce(np.multiply.outer, [kernel.weights.astype(np.float64) for kernel in kernels])
-    axes, origins = [kernel.axis for kernel in kernels], [kernel.origin for kernel in kernels]
-    boundaries = [kernel.boundary for kernel in kernels]
-    return _integers.correlated(x, w, axes, origins, boundaries, cval, y, settings)
+    if math.prod(kernel.weights.size for kernel in kernels) <= max(_integers.AT_ONCE.values()):
+        ordered = sorted(kernels, key=lambda kernel: kernel.axis)
+        w = reduce(np.multiply.outer, [kernel.weights.astype(np.float64) for kernel in ordered])
+        axes, origins = [kernel.axis for kernel in ordered], [kernel.origin for kernel in ordered]
+        boundaries = [kernel.boundary for kernel in ordered]
+        most = _integers.AT_ONCE if y.itemsize < 4 else _integers.AT_ONCE_WIDE
+        if _integers.correlated(x, w, axes, origins, boundaries, cval, y, settings, most):
+            return True
+    return _integers.smoothed(x, kernels, cval, y, settings, whole=True)
 
 
 def _at_once(
