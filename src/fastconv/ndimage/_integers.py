@@ -24,10 +24,6 @@ MOST_TAPS = {"b4": MOST_PRODUCTS, "b2": 400, "h2": 250}
 # the same of separable kernels, into 1 or 2 bytes and into 4: more are faster along one axis at a time
 AT_ONCE = {"b4": 200, "b2": 64, "h2": 30}
 AT_ONCE_WIDE = {"b4": 200, "b2": 64, "h2": 100}
-    "b4": 200,
-    "b2": 64,
-    "h2": 30,
-}  # the same of separable kernels: more are faster along one axis at a time
 EDGE = 2.0**31  # weights, and real sums, stay below
 WHOLE = 2.0**24  # whole numbers up to here are float32
 LONG = 64  # the same along one axis

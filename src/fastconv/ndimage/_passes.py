@@ -74,7 +74,9 @@ def _narrow(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: 
     if _integers.smoothed(x, kernels, cval, y, settings):
         return True
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
-    if any(kernel.divisor != 1 for kernel in kernels) or (beside and len(kernels) > 1):
+    if any(kernel.divisor != 1 or kernel.weights.dtype.kind == "c" for kernel in kernels):
+        return False
+    if beside and len(kernels) > 1:
         return False
     if math.prod(kernel.weights.size for kernel in kernels) <= max(_integers.AT_ONCE.values()):
         ordered = sorted(kernels, key=lambda kernel: kernel.axis)
