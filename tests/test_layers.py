@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.bytes", "_kernels.direct", "_kernels.fft", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -33,6 +33,8 @@ LAYERS = {
         "_exact",
         "_bank",
         "_missing",
+        "_bytes",
+        "_narrow",
     ],
     "planning": [
         "_check",
@@ -72,6 +74,7 @@ LAYERS = {
         "signal",
         "ndimage._arguments",
         "ndimage._numbers",
+        "ndimage._integers",
         "ndimage._passes",
         "ndimage._correlation",
         "ndimage._separable",

@@ -24,6 +24,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
     _cost                               block sizes and estimates of time and memory
     _polyphase                          compiled: resampling, for signal
+    _bytes _narrow                      compiled: images of small integers, for ndimage
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
     _kernels                            compiled once per instruction set, chosen at import; see table.h
     _cpu                                what this processor can run

@@ -79,11 +79,16 @@ def store(values: Array, y: Array, settings: Settings, terms: int = 0) -> None:
         if settings.rounding == "nearest":
             np.rint(values, out=values)
         elif terms and y.itemsize <= 4:
-            values *= 1 + (16 + terms / 8) * np.finfo(values.dtype).eps
+            values *= slack(terms, values.dtype)
     if y.dtype.kind in "iu" and settings.overflow == "saturate":
         np.clip(values, *_limits(y.dtype, values.dtype), out=values)
     with np.errstate(invalid="ignore", over="ignore"):
         np.copyto(y, _wrapped(values, y.dtype) if integers else values, casting="unsafe")
+
+
+def slack(terms: int, dtype: np.dtype[Any]) -> float:
+    """A factor that lifts sums of rounded `terms` over the whole numbers that they should be."""
+    return float(1 + (16 + terms / 8) * np.finfo(dtype).eps)
 
 
 def _limits(to: np.dtype[Any], dtype: np.dtype[Any]) -> tuple[Any, Any]:

@@ -10,8 +10,9 @@ of the driver for separable kernels. Arguments have been checked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from fastconv._direct import DTYPES
 from fastconv._entry import correlate
 from fastconv._problem import BOUNDARIES, Array, Window
 from fastconv._threads import resolve_workers
+from fastconv.ndimage import _integers
 from fastconv.ndimage._arguments import Settings
 from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
@@ -65,6 +67,8 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
         passes(x.imag, kernels, cval.imag, y.imag, settings)
     elif not kernels:
         store(x.copy(), y, settings)
+    elif x.dtype.kind in "biu" and _narrow(x, kernels, cval, y, settings):
+        return
     elif x.size and (fusion := _fusion_of(x, kernels, cval, y, settings)):
         _fused(x, fusion, y, settings)
     elif rounds_later(y, settings):
@@ -78,6 +82,26 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
             w, axis, boundary, origin, divisor = kernel
             correlation(x, w, [axis], [origin], boundary, cval, target, settings, divisor=divisor)
             x = target
+
+
+def _narrow(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> bool:
+    """Whether the drivers for small integers have computed all passes at once."""
+    if _integers.smoothed(x, kernels, cval, y, settings):
+        return True
+    beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
+    if any(kernel.divisor != 1 or kernel.weights.dtype.kind == "c" for kernel in kernels):
+        return False
+    if beside and len(kernels) > 1:
+        return False
+    if math.prod(kernel.weights.size for kernel in kernels) <= max(_integers.AT_ONCE.values()):
+        ordered = sorted(kernels, key=lambda kernel: kernel.axis)
+        w = reduce(np.multiply.outer, [kernel.weights.astype(np.float64) for kernel in ordered])
+        axes, origins = [kernel.axis for kernel in ordered], [kernel.origin for kernel in ordered]
+        boundaries = [kernel.boundary for kernel in ordered]
+        most = _integers.AT_ONCE if y.itemsize < 4 else _integers.AT_ONCE_WIDE
+        if _integers.correlated(x, w, axes, origins, boundaries, cval, y, settings, most):
+            return True
+    return _integers.smoothed(x, kernels, cval, y, settings, whole=True)
 
 
 def _fusion_of(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> Fusion | None:
@@ -181,6 +205,13 @@ def correlation(
             correlation(xs, ws, axes, origins, boundary, k, ys, settings, **options)
         return
 
+    if divisor == 1 and x.dtype.kind in "biu":
+        if _integers.correlated(x, w, axes, origins, [boundary] * len(axes), cval, y, settings):
+            return
+        if len(axes) == 1 and w.dtype.kind == "f":
+            kernel = Kernel(w, axes[0], boundary, origins[0])
+            if _integers.smoothed(x, [kernel], cval, y, settings):
+                return
     skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
     w = (w if whole else w / divisor).astype(dtype)
