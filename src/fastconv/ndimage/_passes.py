@@ -21,6 +21,7 @@ from fastconv._entry import correlate
 from fastconv._problem import BOUNDARIES, Array, Window
 from fastconv._threads import resolve_workers
 from fastconv.ndimage._arguments import Settings
+from fastconv.ndimage._boxes import SUMS, Box, means, sums
 from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
 SLAB_BYTES = 1 << 20
@@ -37,6 +38,11 @@ class Kernel(NamedTuple):
     origin: int = 0
     divisor: int = 1  # of the sums
 
+    @property
+    def is_mean(self) -> bool:
+        """Whether it is the mean of its taps."""
+        return self.divisor == self.weights.size and bool(np.all(self.weights == 1))
+
 
 def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> None:
     """y = x correlated with every kernel in turn, each along an axis of its own.
@@ -49,6 +55,8 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
         passes(x.imag, kernels, cval.imag, y.imag, settings)
     elif not kernels:
         store(x.copy(), y, settings)
+    elif all(kernel.is_mean for kernel in kernels) and means(x, _boxes(kernels), cval, y, settings):
+        pass
     elif x.size and (dtype := _at_once(x, kernels, cval, y, settings)):
         _fused(x, sorted(kernels, key=lambda kernel: kernel.axis), y, dtype, settings)
     elif rounds_later(y, settings):
@@ -64,6 +72,10 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
             x = target
 
 
+def _boxes(kernels: Sequence[Kernel]) -> list[Box]:
+    return [Box(kernel.weights.size, kernel.axis, kernel.boundary, kernel.origin) for kernel in kernels]
+
+
 def _at_once(
     x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings
 ) -> np.dtype[Any] | None:
@@ -72,6 +84,8 @@ def _at_once(
     None where truncated results come between them, where `cval` stands beside results of the first, and where
     the driver would be slower.
     """
+    if any(kernel.is_mean for kernel in kernels):
+        return None
     sizes = [kernel.weights.size for kernel in kernels]
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
     if len(sizes) < 2 or min(sizes) == 1 or beside or y.dtype.kind == "b":
@@ -151,11 +165,14 @@ def correlation(
 
     skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
+    is_mean = divisor > 1 and dtype in SUMS
+    if is_mean and dtype.kind == "i":
+        dtype = np.dtype(np.int64)
     w = (w if whole else w / divisor).astype(dtype)
     if dtype.kind == "i" and boundary == "constant":
         cval = np.int64(cval).astype(dtype)
     at_once = x.dtype == dtype == y.dtype and not (whole and divisor > 1)
-    if np.may_share_memory(x, y) and (skip_zeros or not at_once):
+    if np.may_share_memory(x, y) and (skip_zeros or is_mean or not at_once):
         x = x.copy()
     start = [m - 1 - m // 2 - origin for m, origin in zip(w.shape, origins)]
     codes = [BOUNDARIES[boundary]] * len(axes)
@@ -164,7 +181,11 @@ def correlation(
         part = ys if ys.dtype == dtype else np.empty(ys.shape, dtype)
         options = {"axes": tuple(axes), "boundary": boundary, "cval": cval}
         window: Any = Window(tuple(first), tuple(ys.shape[k] for k in axes))
-        correlate(xs, w.conj(), window, **options, out=part, workers=settings.workers)
+        if is_mean:
+            low = w.size - 1 - first[0]
+            sums(xs, w.size, axes[0], low, boundary, cval, part, not whole, settings.workers)
+        else:
+            correlate(xs, w.conj(), window, **options, out=part, workers=settings.workers)
         if skip_zeros:
             _leave_out_zeros(xs, w, axes, first, boundary, cval, part)
         if whole and dtype.kind == "f":
