@@ -11,6 +11,7 @@ not depend on the number of threads. The caller has validated everything.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport ceil, log2
 from libc.string cimport memset
 cimport numpy as cnp
 
@@ -56,7 +57,7 @@ cdef struct Job:
     Axis[MAX_AXES] batch
     Axis row, col
     const char* constant            # the element that stands outside
-    const char* mean_constant       # what stands beside a row of sums for it
+    double[1] beside                # a sum of its column, of the sums' type
     bint between                    # the means along the columns are truncated
     bint nearest
     double scale, divisor           # of the elements; of the sums
@@ -98,9 +99,9 @@ cdef void finish(const Job* job, const Unit* unit, char* t, char* y) noexcept no
     cdef char* to = y if in_place else unit.scratch + job.out
     if taps > 1:
         if unit.at:
-            copy_line(t, inner, unit.count, item, job.col.boundary, job.mean_constant, -unit.at, unit.at, item)
+            copy_line(t, inner, unit.count, item, job.col.boundary, <const char*>job.beside, -unit.at, unit.at, item)
         if end < unit.n + taps - 1:
-            copy_line(t + end * item, inner, unit.count, item, job.col.boundary, job.mean_constant, unit.count,
+            copy_line(t + end * item, inner, unit.count, item, job.col.boundary, <const char*>job.beside, unit.count,
                       unit.n + taps - 1 - end, item)
         sums = unit.scratch + job.along
         kernels.along(t, taps, sums, unit.n, unit.scratch + job.work)
@@ -251,7 +252,7 @@ def mean(cnp.ndarray x, cnp.ndarray y, tuple m, tuple lo, tuple boundary, cval, 
     cdef int i, nd = x.ndim
     cdef Py_ssize_t n_units = 1, bytes, rows, m_0 = m[0], m_1 = m[1]
     cdef double count = m_0 if between else <double>m_0 * m_1
-    cdef cnp.ndarray outside = np.full(1, cval, x.dtype), beside
+    cdef cnp.ndarray outside = np.array([cval], x.dtype)
     cdef tuple codes = KINDS[x.dtype]
     cdef const fc_box* kernels = &TABLE.kind[<int>codes[0]]
     if len(codes) > 1 and max(<double>m_1, count) * 255 > kernels.largest:
@@ -272,14 +273,12 @@ def mean(cnp.ndarray x, cnp.ndarray y, tuple m, tuple lo, tuple boundary, cval, 
     if divide:
         job.divisor = m_1 if between else <double>m_0 * m_1
         if kernels.move == NULL:                        # so that no sum is too large for a float if the mean is not
-            job.scale = 2.0 ** -int(np.ceil(np.log2(job.divisor)))
+            job.scale = 2.0 ** -ceil(log2(job.divisor))
             job.divisor *= job.scale
-    if kernels.move == NULL:
-        beside = outside * np.asarray(job.scale * m_0, x.dtype)
-    else:
-        sums = {2: np.uint16, 4: np.int32, 8: np.int64}[kernels.sum_item]
-        beside = outside.astype(sums) * sums(1 if between else m_0)
-    job.constant, job.mean_constant = <const char*>cnp.PyArray_DATA(outside), <const char*>cnp.PyArray_DATA(beside)
+    kernels.load(cnp.PyArray_DATA(outside), job.scale, job.beside, 1)
+    for i in range(1, 1 if between else m_0):
+        kernels.add(cnp.PyArray_DATA(outside), job.scale, job.beside, 1)
+    job.constant = <const char*>cnp.PyArray_DATA(outside)
     bytes = _sizes(&job)
     n_units *= job.n_strips * job.n_panels
     rows = min(job.strip, job.row.n_out)

@@ -69,7 +69,7 @@ def _suits(
     if x.dtype != y.dtype or x.dtype not in _box.KINDS or x.size == 0:
         return False
     if x.dtype.kind == "f":
-        return settings.accumulate in (None, x.dtype.name)
+        return settings.accumulate is None or x.dtype == settings.accumulate
     sizes = [box.size for box in boxes]
     if x.dtype.itemsize == 8 or (len(boxes) > 2 and not between):
         return False

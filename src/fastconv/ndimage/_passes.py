@@ -36,12 +36,7 @@ class Kernel(NamedTuple):
     axis: int
     boundary: str
     origin: int = 0
-    divisor: int = 1  # of the sums
-
-    @property
-    def is_mean(self) -> bool:
-        """Whether it is the mean of its taps."""
-        return self.divisor == self.weights.size and bool(np.all(self.weights == 1))
+    divisor: int = 1  # of the sums; more than 1: as many weights, all 1
 
 
 def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> None:
@@ -55,7 +50,7 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
         passes(x.imag, kernels, cval.imag, y.imag, settings)
     elif not kernels:
         store(x.copy(), y, settings)
-    elif all(kernel.is_mean for kernel in kernels) and means(x, _boxes(kernels), cval, y, settings):
+    elif all(kernel.divisor > 1 for kernel in kernels) and means(x, _boxes(kernels), cval, y, settings):
         pass
     elif x.size and (dtype := _at_once(x, kernels, cval, y, settings)):
         _fused(x, sorted(kernels, key=lambda kernel: kernel.axis), y, dtype, settings)
@@ -84,7 +79,7 @@ def _at_once(
     None where truncated results come between them, where `cval` stands beside results of the first, and where
     the driver would be slower.
     """
-    if any(kernel.is_mean for kernel in kernels):
+    if any(kernel.divisor > 1 for kernel in kernels):
         return None
     sizes = [kernel.weights.size for kernel in kernels]
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
