@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels.box", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -20,6 +20,7 @@ LAYERS = {
         "_polyphase",
         "_direct",
         "_separable",
+        "_box",
         "_sparse",
         "_tree",
         "_block",
@@ -57,6 +58,7 @@ LAYERS = {
         "signal",
         "ndimage._arguments",
         "ndimage._numbers",
+        "ndimage._boxes",
         "ndimage._passes",
         "ndimage._correlation",
         "ndimage._separable",

@@ -32,6 +32,7 @@ cnp.import_array()
 cdef enum:
     MAX_AXES = 64                   # NumPy's
     LINE_BYTES = 64                 # a cache line
+    MORE = 64                       # sums along a row: in such multiples, past the last if need be
     PANEL = 4096                    # columns of a panel at most: a row of sums and what it is made of stay in L1
     GROUP_BYTES = 1024 * 1024       # a group of rows of float sums stays in L2, if panels need not be narrow for it
     HALOS = 4                       # columns of a panel at least: so many times those that the next one sums up again
@@ -63,6 +64,7 @@ cdef struct Job:
     double scale, divisor           # of the elements; of the sums
     Py_ssize_t strip, n_strips, panel, n_panels
     Py_ssize_t line, pitch          # bytes of a row of x, and of a row of sums, in the scratch
+    Py_ssize_t n_rows               # rows of sums
     Py_ssize_t lines, sums, along, work, out        # bytes from the scratch to them
 
 cdef struct Unit:
@@ -104,7 +106,7 @@ cdef void finish(const Job* job, const Unit* unit, char* t, char* y) noexcept no
             copy_line(t + end * item, inner, unit.count, item, job.col.boundary, <const char*>job.beside, unit.count,
                       unit.n + taps - 1 - end, item)
         sums = unit.scratch + job.along
-        kernels.along(t, taps, sums, unit.n, unit.scratch + job.work)
+        kernels.along(t, taps, sums, (unit.n + MORE - 1) // MORE * MORE, unit.scratch + job.work)
     kernels.mean(sums, job.divisor, job.nearest, to, unit.n)
     if not in_place:
         copy_strided(y, job.col.y, to, kernels.item, unit.n, kernels.item)
@@ -205,6 +207,9 @@ cdef void box_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept no
     if job.row.boundary <= CONSTANT:
         copy_line(scratch + job.lines + FC_BOX_FEW * job.line, NULL, 1, 0, ZERO, job.constant, 0, unit.count,
                   job.kernels.item)
+    for i in range(job.n_rows):                         # what `along` may read is always a number
+        memset(scratch + job.sums + (i + 1) * job.pitch - 2 * MORE * job.kernels.sum_item, 0,
+               2 * MORE * job.kernels.sum_item)
     y += first * job.row.y + unit.first * job.col.y
     if job.kernels.move != NULL:
         moving(job, &unit, first, n, y)
@@ -312,12 +317,13 @@ cdef Py_ssize_t _sizes(Job* job) noexcept:
     if job.n_panels == 1:
         wide = max(wide, job.col.n_in + job.col.lo)
     job.line = _lines(wide * kernels.item)
-    job.pitch = _lines(wide * kernels.sum_item)
+    job.pitch = _lines((wide + 2 * MORE) * kernels.sum_item)
+    job.n_rows = n_rows
     job.lines = 0
     job.sums = (FC_BOX_FEW + 1) * job.line
     job.along = job.sums + n_rows * job.pitch
     job.work = job.along + job.pitch
-    job.out = job.work + _lines(2 * (max(<Py_ssize_t>FC_BOX_CHUNK, taps) + taps) * kernels.sum_item)
+    job.out = job.work + _lines(2 * (max(<Py_ssize_t>FC_BOX_CHUNK, taps) + taps + MORE) * kernels.sum_item)
     return job.out + job.line
 
 

@@ -9,7 +9,7 @@
    before  s = next + scale x; floats only
    after   p += scale x, s += p; floats only
    along   s[i] = t[i] + ... + t[i + k - 1], each sum of these alone: a tree of sums of 4, 16, 64 ... neighbours.
-           work holds 2 (max(FC_BOX_CHUNK, k) + k) sums.
+           work holds 2 (max(FC_BOX_CHUNK, k) + k + 64) sums. Reads up to 64 of t past the last that the formula names.
    mean    y = s / k, truncated or rounded to the nearest (a tie to the even) where y is an integer; as exact as a division
    whole   t = s / k, truncated; integers only */
 #ifndef FASTCONV_BOX_H

@@ -17,7 +17,9 @@ from fastconv._problem import BOUNDARIES, Array
 from fastconv._threads import resolve_workers
 from fastconv.ndimage._arguments import Settings
 
-SUMS = [np.dtype(dtype) for dtype in ("int16", "int32", "int64", "float32", "float64")]  # kept as int64 if whole
+SUMS = [
+    np.dtype(dtype) for dtype in ("int16", "int32", "int64", "float32", "float64")
+]  # kept as int64 if whole
 
 
 class Box(NamedTuple):
@@ -62,9 +64,7 @@ def means(x: Array, boxes: Sequence[Box], cval: Any, y: Array, settings: Setting
     return True
 
 
-def _suits(
-    x: Array, boxes: Sequence[Box], cval: Any, y: Array, settings: Settings, between: bool
-) -> bool:
+def _suits(x: Array, boxes: Sequence[Box], cval: Any, y: Array, settings: Settings, between: bool) -> bool:
     """Whether x, y and the sums have one dtype, but for integers whose sums are exact."""
     if x.dtype != y.dtype or x.dtype not in _box.KINDS or x.size == 0:
         return False
@@ -122,7 +122,15 @@ def _step(
 
 
 def sums(
-    x: Array, m: int, axis: int, low: int, boundary: str, cval: Any, y: Array, divide: bool, workers: int | None
+    x: Array,
+    m: int,
+    axis: int,
+    low: int,
+    boundary: str,
+    cval: Any,
+    y: Array,
+    divide: bool,
+    workers: int | None,
 ) -> None:
     """y = the sums or means of m elements of x along an axis: both int64, float32 or float64."""
     if x.strides[-1] != x.itemsize or not x.flags.aligned:
