@@ -56,7 +56,7 @@ LIKE_OPENCV: Any = {"rounding": "nearest", "overflow": "saturate"}
 
 @dataclass(frozen=True)
 class Goal:
-    """Rows, by patterns of filter, dtype and shape, in which each of some peers takes so many times as long."""
+    """Rows, by patterns of filter, dtype and shape, in which each of `peers` takes so many times as long."""
 
     what: str
     dtype: str

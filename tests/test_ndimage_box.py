@@ -1,6 +1,7 @@
-"""Means over boxes: against the definition, against scipy.ndimage where that is installed, and what they promise.
+"""Means over boxes: against the definition, against scipy.ndimage where that is installed.
 
-Each output is a sum of its own window alone; integer means are exact; any size, also one longer than the image.
+Each output is a sum of its own window alone; integer means are exact; any size will do, also one longer than
+the image.
 """
 
 import itertools

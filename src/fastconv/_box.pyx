@@ -39,6 +39,7 @@ cdef enum:
     STRIP = 64                      # rows of a strip at least
     STRIPS = 16                     # strips, if they are not too low
     LOW = 4                         # a strip is so many times as high as a box, at least
+cdef double PASS_SECONDS = 0.05e-9  # over a byte of sums, as long as they are in the cache
 
 cdef const fc_box_table* TABLE = <const fc_box_table*>PyCapsule_GetPointer(_kernels.table("box"), FC_BOX_TABLE)
 KINDS = {
@@ -256,7 +257,8 @@ def mean(cnp.ndarray x, cnp.ndarray y, tuple m, tuple lo, tuple boundary, cval, 
     cdef Job job
     cdef int i, nd = x.ndim
     cdef Py_ssize_t n_units = 1, bytes, rows, m_0 = m[0], m_1 = m[1]
-    cdef double count = m_0 if between else <double>m_0 * m_1
+    cdef int passes = 3 + 2 * (m_0 > FC_BOX_FEW)
+    cdef double seconds, count = m_0 if between else <double>m_0 * m_1
     cdef cnp.ndarray outside = np.array([cval], x.dtype)
     cdef tuple codes = KINDS[x.dtype]
     cdef const fc_box* kernels = &TABLE.kind[<int>codes[0]]
@@ -284,11 +286,14 @@ def mean(cnp.ndarray x, cnp.ndarray y, tuple m, tuple lo, tuple boundary, cval, 
     for i in range(1, 1 if between else m_0):
         kernels.add(cnp.PyArray_DATA(outside), job.scale, job.beside, 1)
     job.constant = <const char*>cnp.PyArray_DATA(outside)
+    while m_1 >= 4:
+        m_1 //= 4
+        passes += 1
     bytes = _sizes(&job)
     n_units *= job.n_strips * job.n_panels
     rows = min(job.strip, job.row.n_out)
-    run(&job, <unit_function>box_unit, n_units, rows * min(job.panel, job.col.n_out) * 0.1e-9 * kernels.sum_item + 100e-9,
-        bytes, workers, None)
+    seconds = rows * min(job.panel, job.col.n_out) * passes * kernels.sum_item * PASS_SECONDS + 100e-9
+    run(&job, <unit_function>box_unit, n_units, seconds, bytes, workers, None)
 
 
 cdef Axis axis_of(cnp.ndarray x, cnp.ndarray y, int i, Py_ssize_t n_taps, Py_ssize_t lo, int boundary) except *:

@@ -1,7 +1,7 @@
 """Means over boxes: which calls the driver for them computes at once, and which part by part.
 
-An integer output of an integer input is exact: sums are whole numbers, and are divided and rounded once, or as
-in SciPy after each axis.
+An integer output of an integer input is exact: sums are whole numbers, divided and rounded once, or as in
+SciPy after each axis.
 """
 
 from __future__ import annotations
