@@ -38,6 +38,8 @@ class Box(NamedTuple):
 
 def means(x: Array, boxes: Sequence[Box], cval: Any, y: Array, settings: Settings) -> bool:
     """y = the means of x, where they can be had from x as it is; else False, and nothing has been done."""
+    if not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="))
     integers = y.dtype.kind in "iu"
     between = integers and settings.rounding == "truncate" and settings.overflow == "wrap"
     if not _suits(x, boxes, cval, y, settings, between):
