@@ -5,6 +5,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
     signal ndimage                      those of scipy.signal and scipy.ndimage; imported when used
+    _capi* _plans capi.pxd include/      the C API, for other extensions; imported when used
     _convolver                          kernels prepared for many signals
     _explain                            what a call would do, and how exact it would be
     _entry                              the public functions; small calls go straight to a kernel
@@ -26,6 +27,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
 """
 
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from fastconv import _openmp  # noqa: F401  (first: it loads the OpenMP runtime)
@@ -44,6 +46,7 @@ __all__ = [
     "correlate",
     "error_bound",
     "explain",
+    "get_include",
     "get_num_threads",
     "ndimage",
     "set_num_threads",
@@ -55,6 +58,22 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """Import a namespace when it is first used."""
-    if name in ("ndimage", "signal"):
+    if name in ("ndimage", "signal", "_capi"):
         return import_module(f"fastconv.{name}")
     raise AttributeError(f"module 'fastconv' has no attribute {name!r}")
+
+
+def get_include() -> str:
+    """The directory of the C API's header, for the compiler: ``#include <fastconv/fastconv.h>``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> from setuptools import Extension
+    >>> filters = Extension("filters", ["filters.c"], include_dirs=[fastconv.get_include()])
+    """
+    return str(Path(__file__).parent / "include")

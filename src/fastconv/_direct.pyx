@@ -23,7 +23,7 @@ from fastconv._kernels.table cimport (
     FC_C64, FC_C128, FC_F32, FC_F64, FC_FIXED_HEIGHTS, FC_I16, FC_I32, FC_I64, FC_KERNEL_TABLE, FC_LD,
     fc_kernel_table, fc_kernels, fc_tile,
 )
-from fastconv._rounds cimport run, unit_function
+from fastconv._rounds cimport Task, new_task, run_task, unit_function
 
 cnp.import_array()
 
@@ -344,19 +344,26 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
     tick : callable, optional
         Called with the fraction done, some times a second.
     """
-    cdef Job job
+    cdef Task task = prepare(x, w, y, n_batch, lo, boundary, cval)
+    if task is not None:
+        run_task(task, workers, tick)
+
+
+cdef Task prepare(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary, cval):
+    cdef Task task = new_task(sizeof(Job))
+    cdef Job* job = <Job*>task.work.job
     cdef int nd = x.ndim, i, a, col = -1, row = -1, item = <int>x.itemsize
     cdef bint[MAX_AXES] convolved
     cdef bint any_convolved = False
     cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
     cdef cnp.ndarray packed
     cdef Py_ssize_t n_units, n_lines = 1, size, stride, macs = 1, unit_outputs
-    cdef Py_ssize_t[:, ::1] passes
+    cdef cnp.ndarray passes
     cdef const fc_kernels* k = kernels_of(DTYPES[x.dtype])
 
     for i in range(nd):
         if y.shape[i] == 0:
-            return
+            return None
         convolved[i] = i >= n_batch and not (w.shape[i] == 1 and lo[i - n_batch] == 0 and x.shape[i] == y.shape[i])
         any_convolved = any_convolved or convolved[i]
     convolved[nd - 1] = convolved[nd - 1] or not any_convolved
@@ -407,12 +414,12 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
     # The kernels, packed: [batch..., planes..., row, column], shared axes once, each pass contiguous.
     shared = tuple([slice(0, 1) if not convolved[i] and w.strides[i] == 0 else slice(None) for i in range(nd)])
     order = batch + plane + ([row] if row >= 0 else []) + [col]
-    parts = _passes(&job, macs, row >= 0)
+    parts = _passes(job, macs, row >= 0)
     packed = _pack(w[shared].transpose(order), len(batch), parts, item)
     passes = np.array(parts, np.intp)
     job.w = <const char*>cnp.PyArray_DATA(packed)
-    job.n_passes = passes.shape[0]
-    job.passes = <const Pass*>&passes[0, 0]
+    job.n_passes = len(parts)
+    job.passes = <const Pass*>cnp.PyArray_DATA(passes)
     stride = macs * item
     for a in range(job.n_batch - 1, -1, -1):
         if packed.shape[a] > 1:
@@ -429,14 +436,20 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
             job.n_groups = (size + job.lines - 1) // job.lines
             n_lines = n_lines // size * job.n_groups
         unit_outputs = min(job.span, job.col.n_out) * job.lines
-        run(&job, <unit_function>line_unit, n_lines * job.n_spans, unit_seconds(k, macs, unit_outputs),
-            (2 * job.span + min(<Py_ssize_t>TAPS, job.col.n_taps)) * item, workers, tick)
+        task.work.unit = <unit_function>line_unit
+        task.work.n_units = n_lines * job.n_spans
+        task.work.scratch_bytes = (2 * job.span + min(<Py_ssize_t>TAPS, job.col.n_taps)) * item
     else:
-        _tiles(&job, macs)
+        _tiles(job, macs)
         unit_outputs = min(job.panel, job.col.n_out) * min(job.strip, job.row.n_out)
-        run(&job, <unit_function>tile_unit, n_lines * job.n_plane_out * job.n_panels * job.n_strips,
-            unit_seconds(k, macs, unit_outputs),
-            job.pointers + job.ring_rows * job.pitch + (job.tile_rows + 1) * job.panel * item, workers, tick)
+        task.work.unit = <unit_function>tile_unit
+        task.work.n_units = n_lines * job.n_plane_out * job.n_panels * job.n_strips
+        task.work.scratch_bytes = job.pointers + job.ring_rows * job.pitch + (job.tile_rows + 1) * job.panel * item
+    task.work.unit_seconds = unit_seconds(k, macs, unit_outputs)
+    task.work.x_at = <char*>&job.x - task.work.job
+    task.work.y_at = <char*>&job.y - task.work.job
+    task.kept = (constant, packed, passes)
+    return task
 
 
 cdef double unit_seconds(const fc_kernels* k, Py_ssize_t macs, Py_ssize_t outputs) noexcept:

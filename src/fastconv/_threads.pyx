@@ -80,14 +80,18 @@ cdef object _block = ContextVar("fastconv.threads")       # (threads, fc_forks a
 
 
 cdef int team_size(int workers, double seconds) except -1:
+    if workers <= 0:
+        workers = _default()[0] if FC_OPENMP and seconds >= 2 * SECONDS_PER_THREAD else 1
+    return team_of(workers, seconds)
+
+
+cdef int team_of(int workers, double seconds) noexcept nogil:
     cdef int n = 1, others, room
     if seconds >= 2 * SECONDS_PER_THREAD and FC_OPENMP and not fc_get(&fc_serial):
-        n = workers if workers > 0 else _default()[0]
-        if n * SECONDS_PER_THREAD > seconds:
-            n = <int>(seconds / SECONDS_PER_THREAD)
+        n = min(workers, <int>min(seconds / SECONDS_PER_THREAD, <double>MOST_THREADS))
     others = fc_add(&fc_busy, n)
     if n > 1 and others > 0:
-        room = max(_usable_cpus() - others, 1)
+        room = max(min(omp_get_num_procs(), _quota) - others, 1)
         if n > room:
             fc_add(&fc_busy, room - n)
             n = room
