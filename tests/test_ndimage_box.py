@@ -191,6 +191,14 @@ def test_no_drift(size):
         assert (y[size:-size] == 1).all()
 
 
+def test_boxes_far_larger_than_the_image(rng):
+    for dtype, shape in (("f", (30, 20)), ("B", (5, 7)), ("d", (3,)), ("h", (40,))):
+        x = pixels(rng, shape, dtype)
+        y = ndimage.uniform_filter(x, 200_001, mode="wrap", rounding="nearest")
+        mean = float(x.astype(np.float64).mean())
+        np.testing.assert_allclose(y, mean, atol=1 if x.dtype.kind in "iu" else 0.05)
+
+
 def test_flat_areas_and_the_largest_floats():
     for dtype, size in itertools.product("fd", (2, 3, 7, 9, 11, 31, 49, 101)):
         for value in (1, 0.1, 255, np.finfo(dtype).max / 2):
