@@ -97,7 +97,7 @@ cdef void finish(const Job* job, const Unit* unit, char* t, char* y) noexcept no
     cdef int item = kernels.sum_item
     cdef Py_ssize_t taps = job.col.n_taps, end = unit.at + unit.count
     cdef char* inner = t + unit.at * item
-    cdef char* sums = t
+    cdef char* sums
     cdef bint in_place = job.col.y == kernels.item
     cdef char* to = y if in_place else unit.scratch + job.out
     if taps > 1:
@@ -106,9 +106,13 @@ cdef void finish(const Job* job, const Unit* unit, char* t, char* y) noexcept no
         if end < unit.n + taps - 1:
             copy_line(t + end * item, inner, unit.count, item, job.col.boundary, <const char*>job.beside, unit.count,
                       unit.n + taps - 1 - end, item)
-        sums = unit.scratch + job.along
-        kernels.along(t, taps, sums, (unit.n + MORE - 1) // MORE * MORE, unit.scratch + job.work)
-    kernels.mean(sums, job.divisor, job.nearest, to, unit.n)
+        if not (kernels.line != NULL and taps <= FC_BOX_FEW
+                and kernels.line(t, taps, job.divisor, job.nearest, to, unit.n)):
+            sums = unit.scratch + job.along
+            kernels.along(t, taps, sums, (unit.n + MORE - 1) // MORE * MORE, unit.scratch + job.work)
+            kernels.mean(sums, job.divisor, job.nearest, to, unit.n)
+    else:
+        kernels.mean(t, job.divisor, job.nearest, to, unit.n)
     if not in_place:
         copy_strided(y, job.col.y, to, kernels.item, unit.n, kernels.item)
 
@@ -310,7 +314,7 @@ cdef Py_ssize_t _sizes(Job* job) noexcept:
     cdef bint grouped = kernels.move == NULL and job.row.n_taps > FC_BOX_FEW
     cdef Py_ssize_t taps = job.col.n_taps, n_rows = 2, most = PANEL, wide
     if grouped:
-        n_rows = job.row.n_taps + 1
+        n_rows = min(job.row.n_taps, job.row.n_out) + 1
         most = min(most, max(<Py_ssize_t>256, GROUP_BYTES // (n_rows * kernels.sum_item)))
     most = max(most, HALOS * (taps - 1))
     job.panel = _equal(job.col.n_out, most, LINE_BYTES)

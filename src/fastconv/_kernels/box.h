@@ -11,7 +11,9 @@
    along   s[i] = t[i] + ... + t[i + k - 1], each sum of these alone: a tree of sums of 4, 16, 64 ... neighbours.
            work holds 2 (max(FC_BOX_CHUNK, k) + k + 64) sums. Reads up to 64 of t past the last that the formula names.
    mean    y = s / k, truncated or rounded to the nearest (a tie to the even) where y is an integer; as exact as a division
-   whole   t = s / k, truncated; integers only */
+   whole   t = s / k, truncated; integers only
+   line    y = mean of along's sums of 2 <= taps <= FC_BOX_FEW at once, of k elements; returns 0 and does nothing where it
+           cannot; NULL but for bytes */
 #ifndef FASTCONV_BOX_H
 #define FASTCONV_BOX_H
 #include <stddef.h>
@@ -34,6 +36,7 @@ typedef struct {
     void (*along)(const void *t, ptrdiff_t k, void *s, ptrdiff_t n, void *work);
     void (*mean)(const void *s, double k, int nearest, void *y, ptrdiff_t n);
     void (*whole)(const void *s, double k, void *t, ptrdiff_t n);
+    int (*line)(const void *t, ptrdiff_t taps, double k, int nearest, void *y, ptrdiff_t n);
 } fc_box;
 
 typedef struct {

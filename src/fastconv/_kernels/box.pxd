@@ -27,5 +27,6 @@ cdef extern from "box.h" nogil:
         void (*along)(const void* t, Py_ssize_t k, void* s, Py_ssize_t n, void* work) noexcept nogil
         void (*mean)(const void* s, double k, int nearest, void* y, Py_ssize_t n) noexcept nogil
         void (*whole)(const void* s, double k, void* t, Py_ssize_t n) noexcept nogil
+        int (*line)(const void* t, Py_ssize_t taps, double k, int nearest, void* y, Py_ssize_t n) noexcept nogil
     ctypedef struct fc_box_table:
         fc_box* kind
