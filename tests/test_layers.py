@@ -24,6 +24,7 @@ LAYERS = {
         "_sparse",
         "_tree",
         "_block",
+        "_parts",
         "_operands",
         "_fft",
         "_whole",
@@ -32,6 +33,7 @@ LAYERS = {
         "_mix",
         "_exact",
         "_bank",
+        "_missing",
     ],
     "planning": [
         "_check",
@@ -46,6 +48,7 @@ LAYERS = {
         "_bounds",
         "_rtol",
         "_convolve",
+        "_digits",
     ],
     "package": [
         "_entry",
@@ -78,6 +81,10 @@ LAYERS = {
         "ndimage._derivatives",
         "ndimage._gaussian",
         "ndimage",
+        "nan._arguments",
+        "nan._blocks",
+        "nan",
+        "exact",
     ],
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }

@@ -5,10 +5,12 @@ any axes, boundaries, a place for the result, threads. The package from top to b
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
     signal ndimage                      those of scipy.signal and scipy.ndimage; imported when used
+    nan exact                           missing data; integers of any size; imported when used
     _capi* _plans capi.pxd include/      the C API, for other extensions; imported when used
     _convolver                          kernels prepared for many signals
     _explain                            what a call would do, and how exact it would be
     _entry                              the public functions; small calls go straight to a kernel
+    _digits                             integers of any size
     _convolve                           any other call: check, pose the problem, choose a method, run it
     _rtol _bounds                       outputs as exact as asked for; bounds of rounding errors
     _check _problem _methods            arguments; what is to be computed; the methods and the choice of one
@@ -18,6 +20,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _blocks                             and dtypes and layouts
     _direct _separable _sparse _box     compiled: axes, tiles and edges of sums
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
+    _parts _missing                     blocks beyond the cache; missing values
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
     _cost                               block sizes and estimates of time and memory
     _polyphase                          compiled: resampling, for signal
@@ -45,9 +48,11 @@ __all__ = [
     "convolve",
     "correlate",
     "error_bound",
+    "exact",
     "explain",
     "get_include",
     "get_num_threads",
+    "nan",
     "ndimage",
     "set_num_threads",
     "show_config",
@@ -58,7 +63,7 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """Import a namespace when it is first used."""
-    if name in ("ndimage", "signal", "_capi"):
+    if name in ("exact", "nan", "ndimage", "signal", "_capi"):
         return import_module(f"fastconv.{name}")
     raise AttributeError(f"module 'fastconv' has no attribute {name!r}")
 
