@@ -10,7 +10,14 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.bytes", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": [
+        "_kernels.table",
+        "_kernels.direct",
+        "_kernels.fft",
+        "_kernels.bytes",
+        "_kernels.box",
+        "_kernels",
+    ],
     "drivers": [
         "_cost",
         "_threads",
@@ -20,6 +27,7 @@ LAYERS = {
         "_polyphase",
         "_direct",
         "_separable",
+        "_box",
         "_sparse",
         "_tree",
         "_block",
@@ -75,6 +83,7 @@ LAYERS = {
         "ndimage._arguments",
         "ndimage._numbers",
         "ndimage._integers",
+        "ndimage._boxes",
         "ndimage._passes",
         "ndimage._correlation",
         "ndimage._separable",
