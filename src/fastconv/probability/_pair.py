@@ -25,6 +25,7 @@ from fastconv._bounds import transform_factor
 from fastconv._convolve import convolve
 from fastconv._problem import ZERO, Array, problem
 from fastconv.probability._plan import plan
+from fastconv.probability._tilt import add_tilted, tilt
 
 UNIT = 2.0**-53
 MOST_BLOCKS = 384  # of the longer sequence
@@ -32,12 +33,13 @@ LEAST_BLOCK = 16
 SMALL = 1 << 16  # products: fewer are summed directly, whatever the range
 CUT = -500 * math.log(2)  # smaller factors, relative to the largest, are zero: no product is subnormal
 NEGLIGIBLE, ROUNDING = 1e-3, 0.2  # shares of the tolerance: of a part left out, of a transform
+GAP, SHORT = 16, 32  # between outputs that are summed together; so few terms are summed at once
 LARGE = 600  # exponents beyond are not taken
 
 
 def least(terms: int) -> float:
     """The least tolerance that sums of so many terms can keep to."""
-    return 1.01 * (terms + 2) * UNIT
+    return 1.01 * (terms + 100) * UNIT
 
 
 def convolve_logs(f: Array, g: Array, rtol: float) -> Array:
@@ -73,47 +75,52 @@ def _convolve(f: Array, g: Array, rtol: float) -> Array:
     rtol -= least(min(len(f), len(g)))
     if len(f) * len(g) <= SMALL:
         s = max(len(f), len(g))
-        theta = (f[0] + g[0] - f[-1] - g[-1]) / (n - 1)
-        top = float(np.max(f + theta * np.arange(len(f))) + np.max(g + theta * np.arange(len(g))))
-        level = top - theta * s * np.arange(3.0)
+        theta = float(f[0] + g[0] - f[-1] - g[-1]) / (n - 1)
+        x, y = (_blocks(part, s, np.array([-theta])) for part in (f, g))
+        level = x.top[0] + y.top[0] - theta * s * np.arange(3.0)
         nodes, wrong = [(0, 1, 0, 1, False, theta)], np.zeros(2)
     else:
         s = max(LEAST_BLOCK, -(-max(len(f), len(g)) // MOST_BLOCKS))
-        blocks_f, blocks_g = _blocks(f, s), _blocks(g, s)
-        level = _levels(blocks_f, blocks_g, s)
+        x, y = _blocks(f, s), _blocks(g, s)
+        level = _levels(x, y, s)
         factor = _factor(len(f), len(g))
-        nodes, wrong = plan(*blocks_f[:3], *blocks_g[:3], s, level, NEGLIGIBLE * rtol, ROUNDING * rtol, factor)
-    scale = np.interp(np.arange(n), s * np.arange(len(level)), level)
+        nodes, wrong = plan(
+            x.size, x.slope, x.leant, y.size, y.slope, y.leant, s, level,
+            NEGLIGIBLE * rtol, ROUNDING * rtol, factor,
+        )  # fmt: skip
     total = np.zeros(n)
     for node in nodes:
-        _add(node, f, g, s, level, scale, total, wrong)
-    enough = np.repeat(wrong * (1 + 1 / rtol), s)[:n]
-    doubt = ~(total >= enough)
+        _add(node, x, y, s, level, total, wrong)
+    scale = np.interp(np.arange(n), s * np.arange(len(level)), level)
+    doubt = ~(total >= np.repeat(wrong * (1 + 1 / rtol), s)[:n])
     if np.any(doubt):
-        doubt &= _reached(f, g)
-        total[~doubt & (total < enough)] = 0
+        reached = _reached(f, g)
+        total[~reached] = 0
+        doubt &= reached
     with np.errstate(divide="ignore"):
         result: Array = np.log(total, out=total)
     result += scale
     (doubtful,) = np.nonzero(doubt)
-    _term_by_term(f, g, doubtful, result)
+    if len(doubtful):
+        for run in np.split(doubtful, np.nonzero(np.diff(doubtful) > GAP)[0] + 1):
+            theta = float(scale[run[0]] - scale[min(run[0] + 1, n - 1)])
+            _directly(f, g, theta, run, result, rtol)
     return result
 
 
 def _add(
     node: tuple[int, int, int, int, bool, float],
-    f: Array,
-    g: Array,
+    f: _Blocks,
+    g: _Blocks,
     s: int,
     level: Array,
-    scale: Array,
     total: Array,
     wrong: Array,
 ) -> None:
-    """A node's share of all outputs, and of what may be wrong, in units of exp(scale)."""
+    """A node's share of all outputs, and of what may be wrong, in units of exp(level)."""
     i0, i1, j0, j1, is_transform, theta = node
-    u, u_top = _tilted(f[i0 * s : i1 * s], theta)
-    v, v_top = _tilted(g[j0 * s : j1 * s], theta)
+    u, u_top = _tilted(f, i0, i1, s, theta)
+    v, v_top = _tilted(g, j0, j1, s, theta)
     if u_top == -np.inf or v_top == -np.inf:
         return
     driver = _whole.whole if is_transform else _direct.correlate
@@ -122,31 +129,23 @@ def _add(
     error = 2 * min(len(u), len(v)) * math.exp(CUT)
     if is_transform:
         error += _factor(len(u), len(v)) * (1 + 1e-9) * math.sqrt(np.dot(u, u) * np.dot(v, v))
-    first = (i0 + j0) * s
-    back = np.arange(len(y), dtype=float)
-    back *= -theta
-    back += u_top + v_top
-    part = slice(first, first + len(y))
-    back -= scale[part]
-    np.clip(back, -LARGE, LARGE, out=back)
-    y *= np.exp(back, out=back)
-    total[part] += y
     edges = u_top + v_top - theta * s * np.arange(i1 + j1 - i0 - j0 + 1) - level[i0 + j0 : i1 + j1 + 1]
-    edges = np.exp(np.clip(edges + math.log(error), -LARGE, LARGE)) + len(u) * len(v) * math.exp(-LARGE)
-    wrong[i0 + j0 : i1 + j1] += np.maximum(edges[1:], edges[:-1])
+    first = (i0 + j0) * s
+    add_tilted(y, s, edges, np.diff(edges) / s, total[first : first + len(y)])
+    most = np.maximum(edges[1:], edges[:-1]) + math.log(error)
+    wrong[i0 + j0 : i1 + j1] += np.exp(np.clip(most, -LARGE, LARGE)) + len(u) * len(v) * math.exp(-LARGE)
 
 
-def _tilted(x: Array, theta: float) -> tuple[Array, float]:
-    """exp(x[i] + theta i - top), with the largest value 1 and none below exp(CUT); top."""
-    tilted = np.arange(len(x), dtype=float)
-    tilted *= theta
-    tilted += x
-    top = float(tilted.max())
+def _tilted(x: _Blocks, begin: int, end: int, s: int, theta: float) -> tuple[Array, float]:
+    """exp(x[i] + theta i - top), at most 1 and 0 where below exp(CUT), of some blocks; top."""
+    slope = x.slope[begin:end] + theta
+    start = x.top[begin:end] + theta * s * np.arange(end - begin)
+    top = float(np.max(np.maximum(start, start + slope * (s - 1))))
+    part = x.values[begin * s : end * s]
+    y = np.empty(len(part))
     if top > -np.inf:
-        tilted -= top
-        np.maximum(tilted, CUT, out=tilted)
-        np.exp(tilted, out=tilted)
-    return tilted, top
+        tilt(part, s, start - top, slope, y)
+    return y, top
 
 
 @lru_cache(maxsize=1024)
@@ -158,37 +157,44 @@ def _factor(n: int, m: int) -> float:
 
 
 class _Blocks(NamedTuple):
-    """A sequence x of logarithms in blocks; a is an element's place, from the centre of its block."""
+    """A sequence x of logarithms in blocks; a is an element's place in its block, c that of the centre."""
 
+    top: Array
+    values: Array  # exp(x - top - slope a), at most 1; 0 where below exp(CUT)
     size: Array  # log ||exp x||
     slope: Array  # of x, about
-    leant: Array  # log ||exp(x - slope a)||
+    leant: Array  # log ||exp(x - slope (a - c))||
     mean: Array  # the logarithm of the mean of exp x
-    level: Array  # that of exp(x - slope a)
+    level: Array  # that of exp(x - slope (a - c))
 
 
-def _blocks(x: Array, s: int) -> _Blocks:
+def _blocks(x: Array, s: int, slope: Array | None = None) -> _Blocks:
     count = -(-len(x) // s)
     padded = np.full((count, s), -np.inf)
     padded.reshape(-1)[: len(x)] = x
-    size, mean = _sums(padded)
-    slope = np.zeros(count)
-    (used,) = np.nonzero(mean > -np.inf)
-    if len(used) > 1:
-        slope[used] = np.gradient(mean[used], used * float(s))
-    padded -= slope[:, None] * (np.arange(s) - (s - 1) / 2)
-    leant, level = _sums(padded)
-    return _Blocks(size, slope, leant, mean, level)
+    _, _, size, mean = _sums(padded)
+    if slope is None:
+        slope = np.zeros(count)
+        (used,) = np.nonzero(mean > -np.inf)
+        if len(used) > 1:
+            slope[used] = np.gradient(mean[used], used * float(s))
+    padded -= slope[:, None] * np.arange(s)
+    top, values, leant, level = _sums(padded)
+    half = slope * (s - 1) / 2
+    return _Blocks(top, values.reshape(-1)[: len(x)], size, slope, leant + half, mean, level + half)
 
 
-def _sums(x: Array) -> tuple[Array, Array]:
-    """By row: log ||exp x||, and the logarithm of the mean of exp x."""
+def _sums(x: Array) -> tuple[Array, Array, Array, Array]:
+    """By row: the largest x; exp(x - largest); log ||exp x||; the logarithm of the mean of exp x."""
     top = x.max(axis=1)
     value = x - np.where(top > -np.inf, top, 0)[:, None]
-    np.maximum(value, CUT, out=value)  # what this adds is far below the rounding of the norm
+    small = value < CUT
+    value[small] = 0
     np.exp(value, out=value)
-    norm = np.sqrt(np.einsum("ij,ij->i", value, value)) * (1 + 1e-9)
-    return top + np.log(norm), top + np.log(value.mean(axis=1))
+    value[small] = 0
+    norm = np.sqrt(np.einsum("ij,ij->i", value, value)) * (1 + 1e-9)  # what is cut off is far below
+    with np.errstate(divide="ignore"):
+        return top, value, top + np.log(norm), top + np.log(value.mean(axis=1))
 
 
 def _levels(f: _Blocks, g: _Blocks, s: int) -> Array:
@@ -225,6 +231,36 @@ def _reached(f: Array, g: Array) -> Array:
     terms: Any = convolve((f > -np.inf).astype(float), (g > -np.inf).astype(float))
     reached: Array = terms > 0.5  # the error is far less
     return reached
+
+
+def _directly(f: Array, g: Array, theta: float, where: Array, result: Array, rtol: float) -> None:
+    """result[c] for c in `where`, which are close together: direct sums of tilted terms, if that is certain."""
+    first, last = int(where[0]), int(where[-1])
+    a0, a1 = max(0, first - len(g) + 1), min(len(f), last + 1)
+    b0, b1 = max(0, first - a1 + 1), min(len(g), last + 1 - a0)
+    if a1 - a0 > SHORT:
+        u, u_top = _tilted_part(f[a0:a1], theta)
+        v, v_top = _tilted_part(g[b0:b1], theta)
+        if u_top > -np.inf < v_top:
+            y = np.empty(last + 1 - first)
+            lo = len(v) - 1 - (first - a0 - b0)
+            _direct.correlate(u, v[::-1], y, 0, (lo,), (ZERO,), 0.0, 0)
+            y = y[where - first]
+            right = y > 2 * len(u) * math.exp(CUT) * (1 + 1 / rtol)
+            done = where[right]
+            result[done] = np.log(y[right]) + (u_top + v_top - theta * (done - a0 - b0))
+            where = where[~right]
+    _term_by_term(f, g, where, result)
+
+
+def _tilted_part(x: Array, theta: float) -> tuple[Array, float]:
+    """exp(x[i] + theta i - top), the largest 1 and none below exp(CUT); top."""
+    tilted = theta * np.arange(len(x)) + x
+    top = float(tilted.max())
+    if top > -np.inf:
+        tilted -= top
+        np.exp(np.maximum(tilted, CUT, out=tilted), out=tilted)
+    return tilted, top
 
 
 def _term_by_term(f: Array, g: Array, where: Array, result: Array) -> None:
