@@ -5,6 +5,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
     signal ndimage                      those of scipy.signal and scipy.ndimage; imported when used
+    probability                         sums of random variables; imported when used
     _convolver                          kernels prepared for many signals
     _explain                            what a call would do, and how exact it would be
     _entry                              the public functions; small calls go straight to a kernel
@@ -46,6 +47,7 @@ __all__ = [
     "explain",
     "get_num_threads",
     "ndimage",
+    "probability",
     "set_num_threads",
     "show_config",
     "signal",
@@ -55,6 +57,6 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """Import a namespace when it is first used."""
-    if name in ("ndimage", "signal"):
+    if name in ("ndimage", "probability", "signal"):
         return import_module(f"fastconv.{name}")
     raise AttributeError(f"module 'fastconv' has no attribute {name!r}")

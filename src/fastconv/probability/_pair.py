@@ -1,8 +1,9 @@
 """The sum of two variables: every probability within a relative tolerance, however small.
 
-Probabilities are held as logarithms, so that no tail is too small. For each node of a plan (`_plan`) the parts
-of f and g are tilted, convolved by the engine, tilted back and added up in units of exp(L), where L estimates
-log (f * g), linear between the edges of blocks of outputs. By block is summed up what all may be wrong by:
+Probabilities are held as logarithms, so that no tail is too small. For each node of a plan (`_plan`) the
+parts of f and g are tilted, convolved by the engine, tilted back and added up in units of exp(L), where L
+estimates log (f * g), linear between the edges of blocks of outputs. By block is summed up what all may be
+wrong by:
 
     a transform          factor · ||u|| ||v||, docs/accuracy.md
     a direct sum         γ(terms) of its own value; and what underflows
@@ -194,11 +195,14 @@ def _sums(x: Array) -> tuple[Array, Array, Array, Array]:
     value[small] = 0
     norm = np.sqrt(np.einsum("ij,ij->i", value, value)) * (1 + 1e-9)  # what is cut off is far below
     with np.errstate(divide="ignore"):
-        return top, value, top + np.log(norm), top + np.log(value.mean(axis=1))
+        size: Array = top + np.log(norm)
+        mean: Array = top + np.log(value.mean(axis=1))
+    return top, value, size, mean
 
 
 def _levels(f: _Blocks, g: _Blocks, s: int) -> Array:
-    """An estimate of log (f * g) at c = k s: over pairs of blocks, the products of one's mean and the other's level.
+    """An estimate of log (f * g) at c = k s: over pairs of blocks, the products of one's mean and the other's
+    level.
 
     Where a block meets one of slope t, its mean counts if t is 0, its level if t is its own slope.
     """
@@ -234,11 +238,9 @@ def _reached(f: Array, g: Array) -> Array:
 
 
 def _directly(f: Array, g: Array, theta: float, where: Array, result: Array, rtol: float) -> None:
-    """result[c] for c in `where`, which are close together: direct sums of tilted terms, if that is certain."""
-    first, last = int(where[0]), int(where[-1])
-    a0, a1 = max(0, first - len(g) + 1), min(len(f), last + 1)
-    b0, b1 = max(0, first - a1 + 1), min(len(g), last + 1 - a0)
-    if a1 - a0 > SHORT:
+    """result[c] for c in `where`, which are close together: direct sums of tilted terms, if that is
+    certain.""" first, last = int(where[0]), int(where[-1]) a0, a1 = max(0, first - len(g) + 1), min(len(f),
+    last + 1) b0, b1 = max(0, first - a1 + 1), min(len(g), last + 1 - a0) if a1 - a0 > SHORT:
         u, u_top = _tilted_part(f[a0:a1], theta)
         v, v_top = _tilted_part(g[b0:b1], theta)
         if u_top > -np.inf < v_top:
