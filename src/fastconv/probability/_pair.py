@@ -238,9 +238,11 @@ def _reached(f: Array, g: Array) -> Array:
 
 
 def _directly(f: Array, g: Array, theta: float, where: Array, result: Array, rtol: float) -> None:
-    """result[c] for c in `where`, which are close together: direct sums of tilted terms, if that is
-    certain.""" first, last = int(where[0]), int(where[-1]) a0, a1 = max(0, first - len(g) + 1), min(len(f),
-    last + 1) b0, b1 = max(0, first - a1 + 1), min(len(g), last + 1 - a0) if a1 - a0 > SHORT:
+    """result[c] for c in `where`, which are close together, by direct sums, or one by one."""
+    first, last = int(where[0]), int(where[-1])
+    a0, a1 = max(0, first - len(g) + 1), min(len(f), last + 1)
+    b0, b1 = max(0, first - a1 + 1), min(len(g), last + 1 - a0)
+    if a1 - a0 > SHORT:
         u, u_top = _tilted_part(f[a0:a1], theta)
         v, v_top = _tilted_part(g[b0:b1], theta)
         if u_top > -np.inf < v_top:
