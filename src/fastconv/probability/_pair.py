@@ -98,7 +98,7 @@ def _convolve(f: Array, g: Array, rtol: float) -> Array:
         reached = _reached(f, g)
         total[~reached] = 0
         doubt &= reached
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         result: Array = np.log(total, out=total)
     result += scale
     (doubtful,) = np.nonzero(doubt)
