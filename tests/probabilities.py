@@ -1,6 +1,8 @@
 """Exact sums of random variables, and shapes of distributions: for the tests of `fastconv.probability`."""
 
+import itertools
 from fractions import Fraction
+from functools import lru_cache
 
 import mpmath
 import numpy as np
@@ -30,8 +32,18 @@ def power(f, n):
     return [packed >> (width * i) & ((1 << width) - 1) for i in range((len(f) - 1) * n + 1)]
 
 
+@lru_cache
+def dice(n):
+    """The ways to throw 0 to 5 n with n dice of 0 to 5, by running sums."""
+    ways = [1]
+    for _ in range(n):
+        sums = [0, *itertools.accumulate(ways + [0] * 5)]
+        ways = [sums[c + 1] - sums[max(0, c - 5)] for c in range(len(sums) - 1)]
+    return ways
+
+
 def worst(y, want, bits):
-    """The largest relative error of the normal numbers of y, which should be want 2^-bits; zeros must be zero."""
+    """The largest relative error of the normal numbers of y, which should be want 2^-bits; zeros match."""
     largest = Fraction(0)
     for v, w in zip(y.tolist(), want, strict=True):
         if w == 0:
@@ -43,8 +55,8 @@ def worst(y, want, bits):
     return float(largest)
 
 
-def worst_log(y, want, bits=0):
-    """The same for logarithms."""
+def worst_log(y, want, bits=0, factor=1):
+    """The same for logarithms, of want factor 2^-bits."""
     largest = 0.0
     with mpmath.workdps(30):
         for v, w in zip(y.tolist(), want, strict=True):
@@ -52,7 +64,7 @@ def worst_log(y, want, bits=0):
                 assert v == -np.inf
             else:
                 shift = max(0, w.bit_length() - 120)
-                true = mpmath.log(w >> shift) + (shift - bits) * mpmath.log(2)
+                true = mpmath.log(w >> shift) + (shift - bits) * mpmath.log(2) + mpmath.log(factor)
                 largest = max(largest, float(abs(v - true)))
     return largest
 

@@ -96,6 +96,8 @@ def power_logs(f: Array, n: int, rtol: float, begin: int, end: int) -> Array:
     """
     f = f.astype(WIDE)
     last = (len(f) - 1) * n
+    if rtol <= 16 * n * WIDE_UNIT + 64 * UNIT:
+        raise Uncertain(begin)
     result = np.full(end - begin, np.nan)
     if not np.isfinite(f).all():
         low, high = _reached(f, n, last), _reached(f[::-1], n, last)[::-1]
