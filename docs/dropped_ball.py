@@ -1,4 +1,4 @@
-"""The pictures of dropped_ball.md: python docs/dropped_ball.py (needs matplotlib, and Pillow for the animation)."""
+"""The pictures of dropped_ball.md: python docs/dropped_ball.py (needs matplotlib, which brings Pillow)."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def clean(axes, title, xlabel, most=None):
 
 
 def two_rolls():
-    figure, (one, two) = pyplot.subplots(1, 2, figsize=(7, 2.6), layout="constrained", sharey=True)
+    figure, (one, two) = pyplot.subplots(1, 2, figsize=(9, 2.6), layout="constrained", sharey=True)
     one.bar(range(4), F, color=COLOURS)
     clean(one, "first drop: it rolls a with probability f(a)", "a")
     one.set_ylabel("probability")
