@@ -107,6 +107,15 @@ def test_what_is_summed_directly_for_lack_of_certainty(monkeypatch):
         np.testing.assert_allclose(_pair.convolve_logs(f, f, 1e-10), want, rtol=0, atol=2e-10)
 
 
+def test_estimates_that_are_wrong_by_more_than_a_float_can_tell():
+    random = np.random.default_rng(17)
+    f, g = (np.cumsum(random.normal(0, 100, n)) for n in (279, 272))
+    y = _pair.convolve_logs(f, g, 1e-12)
+    for c in range(0, 550, 7):
+        terms = [f[a] + g[c - a] for a in range(279) if 0 <= c - a < 272]
+        assert y[c] == pytest.approx(np.logaddexp.reduce(terms), abs=1e-11)
+
+
 def test_zeros_and_single_values():
     inf = -np.inf
     np.testing.assert_array_equal(_pair.convolve_logs(np.full(3, inf), np.zeros(2), 1e-10), np.full(4, inf))

@@ -49,8 +49,9 @@ def convolve_logs(f: Array, g: Array, rtol: float) -> Array:
     Each probability is within rtol of the true one, relatively, beside the rounding of the logarithms met on
     the way: some units in the last place of the largest. rtol is at least `least(min(f.size, g.size))`.
     """
+    same = f is g
     f, skip_f = _trimmed(f)
-    g, skip_g = _trimmed(g)
+    g, skip_g = (f, skip_f) if same else _trimmed(g)
     result = np.full(len(f) + len(g) - 1 + sum(skip_f) + sum(skip_g), -np.inf)
     if len(f) and len(g):
         first = skip_f[0] + skip_g[0]
@@ -82,7 +83,8 @@ def _convolve(f: Array, g: Array, rtol: float) -> Array:
         nodes, wrong = [(0, 1, 0, 1, False, theta)], np.zeros(2)
     else:
         s = max(LEAST_BLOCK, -(-max(len(f), len(g)) // MOST_BLOCKS))
-        x, y = _blocks(f, s), _blocks(g, s)
+        x = _blocks(f, s)
+        y = x if g is f else _blocks(g, s)
         level = _levels(x, y, s)
         factor = _factor(len(f), len(g))
         nodes, wrong = plan(
@@ -92,7 +94,7 @@ def _convolve(f: Array, g: Array, rtol: float) -> Array:
     total = np.zeros(n)
     for node in nodes:
         _add(node, x, y, s, level, total, wrong)
-    scale = np.interp(np.arange(n), s * np.arange(len(level)), level)
+    scale = (level[:-1, None] + np.multiply.outer(np.diff(level) / s, np.arange(s))).reshape(-1)[:n]
     doubt = ~(total >= np.repeat(wrong * (1 + 1 / rtol), s)[:n])
     if np.any(doubt):
         reached = _reached(f, g)
@@ -133,8 +135,9 @@ def _add(
     edges = u_top + v_top - theta * s * np.arange(i1 + j1 - i0 - j0 + 1) - level[i0 + j0 : i1 + j1 + 1]
     first = (i0 + j0) * s
     add_tilted(y, s, edges, np.diff(edges) / s, total[first : first + len(y)])
-    most = np.maximum(edges[1:], edges[:-1]) + math.log(error)
-    wrong[i0 + j0 : i1 + j1] += np.exp(np.clip(most, -LARGE, LARGE)) + len(u) * len(v) * math.exp(-LARGE)
+    most = np.maximum(edges[1:], edges[:-1])
+    bound = np.exp(np.clip(most + math.log(error), -LARGE, LARGE)) + len(u) * len(v) * math.exp(-LARGE)
+    wrong[i0 + j0 : i1 + j1] += np.where(most > LARGE, np.inf, bound)  # a factor that was cut
 
 
 def _tilted(x: _Blocks, begin: int, end: int, s: int, theta: float) -> tuple[Array, float]:
@@ -189,10 +192,9 @@ def _sums(x: Array) -> tuple[Array, Array, Array, Array]:
     """By row: the largest x; exp(x - largest); log ||exp x||; the logarithm of the mean of exp x."""
     top = x.max(axis=1)
     value = x - np.where(top > -np.inf, top, 0)[:, None]
-    small = value < CUT
-    value[small] = 0
+    np.maximum(value, CUT - 1, out=value)
     np.exp(value, out=value)
-    value[small] = 0
+    value *= value >= math.exp(CUT)
     norm = np.sqrt(np.einsum("ij,ij->i", value, value)) * (1 + 1e-9)  # what is cut off is far below
     with np.errstate(divide="ignore"):
         size: Array = top + np.log(norm)
@@ -222,7 +224,7 @@ def _levels(f: _Blocks, g: _Blocks, s: int) -> Array:
     shifted = pairs[:, known] - top[known]
     level[: n + m][known] = top[known] + np.log(np.exp(shifted).sum(axis=0) * s)
     (at,) = np.nonzero(level > -np.inf)
-    level = np.interp(np.arange(n + m + 1), at, level[at])
+    level = np.asarray(np.interp(np.arange(n + m + 1), at, level[at]))
     level[0] = 2 * level[1] - level[2]
     level[-1] = 2 * level[-2] - level[-3]
     return level

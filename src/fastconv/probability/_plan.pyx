@@ -176,15 +176,12 @@ cdef double visit(Plan* p, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize
     if (n == 1 and m == 1) or (in_range and direct < 2 * CALL):
         push(p, &node, DIRECT)
         return direct
-    i = (i0 + i1) // 2 if n > 1 and 2 * n > m else i1
-    j = (j0 + j1) // 2 if m > 1 and 2 * m > n else j1
-    seconds = visit(p, i0, i, j0, j)
-    if i < i1:
-        seconds += visit(p, i, i1, j0, j)
-    if j < j1:
-        seconds += visit(p, i0, i, j, j1)
-        if i < i1:
-            seconds += visit(p, i, i1, j, j1)
+    if n >= m:
+        i = (i0 + i1) // 2
+        seconds = visit(p, i0, i, j0, j1) + visit(p, i, i1, j0, j1)
+    else:
+        j = (j0 + j1) // 2
+        seconds = visit(p, i0, i1, j0, j) + visit(p, i0, i1, j, j1)
     if in_range and direct <= seconds:
         p.n_nodes = mark
         push(p, &node, DIRECT)

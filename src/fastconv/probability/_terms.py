@@ -77,7 +77,8 @@ def _multiply(x: Terms, y: Terms, rtol: float) -> Terms:
         return Terms(result)
     if rtol < least(min(n, m)):
         raise Unreachable(least(min(n, m)) / rtol)
-    return Terms(convolve_logs(x.logs(), y.logs(), rtol), True)
+    logs = x.logs()
+    return Terms(convolve_logs(logs, logs if x.values is y.values else y.logs(), rtol), True)
 
 
 class Unreachable(ArithmeticError):
