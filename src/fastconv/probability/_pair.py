@@ -28,6 +28,7 @@ from fastconv._problem import ZERO, Array, problem
 from fastconv.probability._plan import plan
 from fastconv.probability._tilt import add_tilted, tilt
 
+Node = tuple[int, int, int, int, bool, float]  # see _plan
 UNIT = 2.0**-53
 MOST_BLOCKS = 384  # of the longer sequence
 LEAST_BLOCK = 16
@@ -35,6 +36,7 @@ SMALL = 1 << 16  # products: fewer are summed directly, whatever the range
 CUT = -500 * math.log(2)  # smaller factors, relative to the largest, are zero: no product is subnormal
 NEGLIGIBLE, ROUNDING = 1e-3, 0.2  # shares of the tolerance: of a part left out, of a transform
 GAP, SHORT = 16, 32  # between outputs that are summed together; so few terms are summed at once
+ROUNDS, MANY = 2, 1 << 29  # a lower estimate is tried where so many terms would be summed directly
 LARGE = 600  # exponents beyond are not taken
 
 
@@ -82,18 +84,25 @@ def _convolve(f: Array, g: Array, rtol: float) -> Array:
         level = x.top[0] + y.top[0] - theta * s * np.arange(3.0)
         nodes, wrong = [(0, 1, 0, 1, False, theta)], np.zeros(2)
     else:
-        s = max(LEAST_BLOCK, -(-max(len(f), len(g)) // MOST_BLOCKS))
+        s = _block_length(max(len(f), len(g)))
         x = _blocks(f, s)
         y = x if g is f else _blocks(g, s)
         level = _levels(x, y, s)
-        factor = _factor(len(f), len(g))
-        nodes, wrong = plan(
-            x.size, x.slope, x.leant, y.size, y.slope, y.leant, s, level,
-            NEGLIGIBLE * rtol, ROUNDING * rtol, factor,
-        )  # fmt: skip
-    total = np.zeros(n)
-    for node in nodes:
-        _add(node, x, y, s, level, total, wrong)
+        nodes, wrong = _planned(x, y, s, level, rtol)
+    total = _added(nodes, x, y, s, level, wrong)
+    for _ in range(ROUNDS):
+        enough = np.repeat(wrong * (1 + 1 / rtol), s)[:n]
+        (doubtful,) = np.nonzero(~(total >= enough))
+        terms = np.minimum(np.minimum(doubtful + 1, n - doubtful), min(len(f), len(g)))
+        if terms.sum() <= MANY:
+            break
+        lower = np.log(np.clip(enough / np.maximum(total, 1e-300), 1, 1e12))
+        by_block = np.zeros(len(level) + 1)
+        by_block[1 : 1 + -(-n // s)] = np.maximum.reduceat(lower, np.arange(0, n, s))
+        by_block[by_block > 0] += 1
+        level = level - np.maximum(by_block[1:], by_block[:-1])
+        nodes, wrong = _planned(x, y, s, level, rtol)
+        total = _added(nodes, x, y, s, level, wrong)
     scale = (level[:-1, None] + np.multiply.outer(np.diff(level) / s, np.arange(s))).reshape(-1)[:n]
     doubt = ~(total >= np.repeat(wrong * (1 + 1 / rtol), s)[:n])
     if np.any(doubt):
@@ -111,8 +120,28 @@ def _convolve(f: Array, g: Array, rtol: float) -> Array:
     return result
 
 
+def _added(nodes: list[Node], x: _Blocks, y: _Blocks, s: int, level: Array, wrong: Array) -> Array:
+    total = np.zeros(len(x.values) + len(y.values) - 1)
+    for node in nodes:
+        _add(node, x, y, s, level, total, wrong)
+    return total
+
+
+def _planned(x: _Blocks, y: _Blocks, s: int, level: Array, rtol: float) -> tuple[list[Node], Array]:
+    factor = _factor(len(x.values), len(y.values))
+    limits = NEGLIGIBLE * rtol, ROUNDING * rtol, factor
+    return plan(x.size, x.slope, x.leant, y.size, y.slope, y.leant, s, level, *limits)
+
+
+def _block_length(n: int) -> int:
+    """For a sequence of n elements: 4, 5 or 6 times a power of 2, as are the lengths of transforms."""
+    least = max(LEAST_BLOCK, -(-n // MOST_BLOCKS))
+    power = 1 << max(0, least.bit_length() - 3)
+    return next(k * power for k in (4, 5, 6, 8) if k * power >= least)
+
+
 def _add(
-    node: tuple[int, int, int, int, bool, float],
+    node: Node,
     f: _Blocks,
     g: _Blocks,
     s: int,

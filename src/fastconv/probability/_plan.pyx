@@ -153,6 +153,14 @@ cdef void drop(Plan* p, const Node* node) noexcept nogil:
         low = high
 
 
+cdef inline Py_ssize_t half(Py_ssize_t n) noexcept nogil:
+    """The largest power of 2 below n: so that parts have lengths which transforms like."""
+    cdef Py_ssize_t size = 1
+    while 2 * size < n:
+        size *= 2
+    return size
+
+
 cdef double visit(Plan* p, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1) noexcept nogil:
     """Add the nodes of a part to the plan; the seconds that they will take."""
     cdef Node node
@@ -177,10 +185,10 @@ cdef double visit(Plan* p, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize
         push(p, &node, DIRECT)
         return direct
     if n >= m:
-        i = (i0 + i1) // 2
+        i = i0 + half(n)
         seconds = visit(p, i0, i, j0, j1) + visit(p, i, i1, j0, j1)
     else:
-        j = (j0 + j1) // 2
+        j = j0 + half(m)
         seconds = visit(p, i0, i1, j0, j) + visit(p, i0, i1, j, j1)
     if in_range and direct <= seconds:
         p.n_nodes = mark
