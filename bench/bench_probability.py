@@ -3,8 +3,8 @@
     python bench/bench_probability.py [--n N] [--full]
 
 One thread. Pairs: the sum of two variables of N values each, rtol = 1e-10, against scipy.signal.fftconvolve;
---full also times np.convolve, which is right and slow. Errors are those of the outputs at 200 places, the ends
-among them, against sums in long double, where the true value is a normal number.
+--full also times np.convolve, which is right and slow. Errors are those of 200 outputs and of both ends,
+against sums in long double, where the true value is a normal number.
 """
 
 from __future__ import annotations

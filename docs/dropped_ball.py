@@ -81,10 +81,8 @@ def the_sum():
         axes.bar(c, F[a] * G, bottom=floor[c], color=colour, edgecolor="white", label=f"a = {a}")
         for b, share in enumerate(F[a] * G):
             if share >= 0.035:
-                axes.text(
-                    a + b, floor[a + b] + share / 2, f"f({a})·g({b})", color="white", ha="center", va="center",
-                    fontsize=8,
-                )  # fmt: skip
+                place = {"ha": "center", "va": "center", "color": "white", "fontsize": 8}
+                axes.text(a + b, floor[a + b] + share / 2, f"f({a})·g({b})", **place)
         floor[c] += F[a] * G
     total = (PMF(F) + PMF(G)).values
     axes.plot(range(6), total, "_", color="black", ms=40, mew=2, label="PMF(f) + PMF(g)")
