@@ -185,7 +185,7 @@ def extensions():
         yield Extension(
             module,
             [str(path)],
-            include_dirs=[str(KERNELS), numpy.get_include()],
+            include_dirs=[str(KERNELS), str(SRC / "include"), numpy.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             depends=headers,
         )

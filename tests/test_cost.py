@@ -46,7 +46,8 @@ def test_tiles_hold_the_kernel(dtype, axes, columns):
 @given(st.sampled_from(DTYPES), st.lists(LENGTH, min_size=1, max_size=3))
 def test_whole_blocks_are_as_long_as_need_be(dtype, least):
     sizes = real_sizes(dtype, _cost.whole_sizes(dtype, tuple(least)).sizes)
-    assert all(n <= size <= 1.13 * n + 512 // dtype.itemsize for n, size in zip(least, sizes))
+    end = 16 * _cost.rates().vector_bytes // dtype.itemsize
+    assert all(n <= size <= 1.13 * n + end for n, size in zip(least, sizes))
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 20), st.integers(-20, 20), st.booleans())

@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.bytes", "_kernels.direct", "_kernels.fft", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -23,6 +23,7 @@ LAYERS = {
         "_sparse",
         "_tree",
         "_block",
+        "_parts",
         "_operands",
         "_fft",
         "_whole",
@@ -31,6 +32,9 @@ LAYERS = {
         "_mix",
         "_exact",
         "_bank",
+        "_missing",
+        "_bytes",
+        "_narrow",
     ],
     "planning": [
         "_check",
@@ -45,8 +49,21 @@ LAYERS = {
         "_bounds",
         "_rtol",
         "_convolve",
+        "_digits",
     ],
-    "package": ["_entry", "_explain", "_convolver", "_config", "fastconv"],
+    "package": [
+        "_entry",
+        "_explain",
+        "_convolver",
+        "_config",
+        "_plans",
+        "capi",
+        "_capi_dtypes",
+        "_capi_line",
+        "_capi_plan",
+        "_capi",
+        "fastconv",
+    ],
     "domains": [
         "signal._arguments",
         "signal._convolution",
@@ -57,6 +74,7 @@ LAYERS = {
         "signal",
         "ndimage._arguments",
         "ndimage._numbers",
+        "ndimage._integers",
         "ndimage._passes",
         "ndimage._correlation",
         "ndimage._separable",
@@ -75,6 +93,10 @@ LAYERS = {
         "probability._pmf",
         "probability._sums",
         "probability",
+        "nan._arguments",
+        "nan._blocks",
+        "nan",
+        "exact",
     ],
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }

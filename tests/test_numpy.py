@@ -128,7 +128,7 @@ CONVERTED = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("a", CONVERTED, ids=repr)
+@pytest.mark.parametrize("a", CONVERTED, ids=lambda a: repr(a).partition(" at ")[0])
 def test_conversions(name, a):
     assert_like_numpy(name, a, [1, 2])
     assert_like_numpy(name, [1, 2], a)

@@ -6,9 +6,12 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     __main__ _cli _demo _wav _files     programs: python -m fastconv
     signal ndimage                      those of scipy.signal and scipy.ndimage; imported when used
     probability                         sums of random variables; imported when used
+    nan exact                           missing data; integers of any size; imported when used
+    _capi* _plans capi.pxd include/      the C API, for other extensions; imported when used
     _convolver                          kernels prepared for many signals
     _explain                            what a call would do, and how exact it would be
     _entry                              the public functions; small calls go straight to a kernel
+    _digits                             integers of any size
     _convolve                           any other call: check, pose the problem, choose a method, run it
     _rtol _bounds                       outputs as exact as asked for; bounds of rounding errors
     _check _problem _methods            arguments; what is to be computed; the methods and the choice of one
@@ -18,15 +21,18 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _blocks                             and dtypes and layouts
     _direct _separable _sparse          compiled: axes, tiles and edges of sums
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
+    _parts _missing                     blocks beyond the cache; missing values
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
     _cost                               block sizes and estimates of time and memory
     _polyphase                          compiled: resampling, for signal
+    _bytes _narrow                      compiled: images of small integers, for ndimage
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
     _kernels                            compiled once per instruction set, chosen at import; see table.h
     _cpu                                what this processor can run
 """
 
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from fastconv import _openmp  # noqa: F401  (first: it loads the OpenMP runtime)
@@ -44,8 +50,11 @@ __all__ = [
     "convolve",
     "correlate",
     "error_bound",
+    "exact",
     "explain",
+    "get_include",
     "get_num_threads",
+    "nan",
     "ndimage",
     "probability",
     "set_num_threads",
@@ -57,6 +66,22 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """Import a namespace when it is first used."""
-    if name in ("ndimage", "probability", "signal"):
+    if name in ("exact", "nan", "ndimage", "probability", "signal", "_capi"):
         return import_module(f"fastconv.{name}")
     raise AttributeError(f"module 'fastconv' has no attribute {name!r}")
+
+
+def get_include() -> str:
+    """The directory of the C API's header, for the compiler: ``#include <fastconv/fastconv.h>``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> from setuptools import Extension
+    >>> filters = Extension("filters", ["filters.c"], include_dirs=[fastconv.get_include()])
+    """
+    return str(Path(__file__).parent / "include")

@@ -2,7 +2,8 @@
 
 _limbs says why that is so, and chooses the limbs and the size of a block; _block fills and stores blocks of integers
 as those of numbers; _mix sums the products of limbs in the transforms' domain. Here integers are taken apart and put
-together again. Results do not depend on the number of threads. The caller has validated everything.
+together again: block by block, or one block beyond the cache in three steps, each of independent parts (_parts).
+Results do not depend on the number of threads. The caller has validated everything.
 """
 
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint64_t
@@ -14,15 +15,16 @@ import numpy as np
 from fastconv import _cost, _limbs
 from fastconv._block import block
 
-from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, fill, scale_taps, store
+from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, View, fill, scale_taps, store
 from fastconv._boundary cimport CONSTANT, ZERO
 from fastconv._cut cimport Cut, Place, cut_side, place_of
 from fastconv._direct cimport kernels_of
 from fastconv._kernels.table cimport FC_F64
 from fastconv._mix cimport Mix, mix, mix_bytes
 from fastconv._operands cimport Operands, convolved, locate, put
+from fastconv._parts cimport Parts, fill_columns, most_numbers, part, parts_of, store_columns
 from fastconv._rounds cimport aligned, borrow, give_back, run, unit_function
-from fastconv._tree cimport multiply, transform
+from fastconv._tree cimport Tree, down, multiply, transform, up
 
 cnp.import_array()
 
@@ -30,7 +32,12 @@ cdef enum:
     MAX_LIMBS = 16
     MAX_TERMS = MAX_LIMBS * MAX_LIMBS
     OWN_KERNEL_BLOCKS = 16          # blocks in one unit that has its own kernel
+    BLOCK_BYTES = 2 * 1024 * 1024   # of all limbs of a block that one thread works on at a time
+    NODE_BYTES = 2 * 1024 * 1024    # of all limbs of a node
+    MANY_SETS = 64 * 1024           # halves of blocks so large would share cache sets, ...
+    SPREAD = 83 * 64                # ... were they not so far apart
 
+cdef double SECONDS_PER_BYTE = 0.5e-9           # of one step of a block in parts
 cdef double MAGIC = 6755399441055744.0          # 1.5 2^52: adding it rounds to integers, which lie in the low bits
 cdef uint64_t MAGIC_BITS = 0x4338000000000000
 
@@ -126,6 +133,13 @@ cdef struct Job:
     int[MAX_TERMS] term_x
     int[MAX_TERMS] term_w
     int bits                        # of a limb
+    # of a block in parts
+    Parts parts
+    Place place
+    Py_ssize_t[MAX_SIDES] zero
+    const char* x
+    const char* w
+    char* y
 
 
 cdef void split(const Job* job, const char* raw, char* to, int i, int n) noexcept nogil:
@@ -199,6 +213,109 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
         compute(job, b, x, w, h, y, scratch)
 
 
+# ---- one block in parts ----------------------------------------------------------------------------------------------
+
+cdef inline char* limbs_of(const Job* job, bint taps) noexcept nogil:
+    """Where those of x begin, or of w."""
+    return job.mix.blocks + (max(job.mix.n_x, job.mix.n_y) * job.mix.block if taps else 0)
+
+
+cdef void down_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
+    """All limbs of a part of x, or of w after all those, down to the nodes."""
+    cdef const Layout* b = job.block
+    cdef const Tree* t = &b.tree[0]
+    cdef const Parts* p = &job.parts
+    cdef const Mix* m = &job.mix
+    cdef bint taps = number >= p.n_parts
+    cdef int i, n_limbs = m.n_w if taps else m.n_x
+    cdef const View* view = &job.of.in_w if taps else &job.of.in_x
+    cdef const Py_ssize_t* count = &job.of.in_w.n[0] if taps else &job.place.needed[0]
+    cdef Py_ssize_t begin, end, r, n = part(p, number % p.n_parts, &begin, &end), bytes = n * t.item
+    cdef char* raw = scratch
+    cdef char* raw_im = raw + p.rows * n * job.item + PAD
+    cdef char* re = raw_im + p.rows * n * job.item + PAD
+    cdef char* im = re + p.rows * bytes + PAD
+    cdef char* to = limbs_of(job, taps) + begin * p.pitch * t.item
+    cdef Limb limb
+    if p.side == 1 and begin >= count[1]:               # nothing there
+        for i in range(n_limbs):
+            for r in range(p.rows):
+                memset(to + i * m.block + r * p.n * t.item, 0, bytes)
+                memset(to + i * m.block + m.im + r * p.n * t.item, 0, bytes)
+        return
+    fill_columns(&job.raw, p, view, job.w if taps else job.x, &job.zero[0] if taps else &job.place.start[0], count,
+                 begin, end, raw, raw_im, NULL)
+    for i in range(n_limbs):
+        limb = limb_of(i, n_limbs, job.bits)
+        take(job.item, raw, re, p.rows * n, limb)
+        take(job.item, raw_im, im, p.rows * n, limb)
+        if taps:
+            scale_taps(b, p.rows * n, re, im)
+        down(t, re, im, to + i * m.block, to + i * m.block + m.im, p.n, 0, p.passes, 0, 1, p.rows * n)
+
+
+cdef void node_unit(const Job* job, Py_ssize_t node, char* scratch) noexcept nogil:
+    """The products of all limbs at one node."""
+    cdef Mix m = job.mix
+    m.work = scratch
+    mix(&m, &job.block.tree[0], node * job.parts.n, job.parts.passes, node, 1, job.parts.n)
+
+
+cdef void up_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
+    """A part of the outputs."""
+    cdef const Tree* t = &job.block.tree[0]
+    cdef const Parts* p = &job.parts
+    cdef const Place* at = &job.place
+    cdef Py_ssize_t begin, end, n = part(p, number, &begin, &end), bytes = n * t.item
+    cdef char* raw = scratch
+    cdef char* raw_im = raw + p.rows * n * job.item + PAD
+    cdef char* re = raw_im + p.rows * n * job.item + PAD
+    cdef char* im = re + p.rows * bytes + PAD
+    cdef const char* of = job.mix.blocks + begin * p.pitch * t.item
+    cdef int i
+    if p.side == 1 and (end <= at.first[1] or begin >= at.first[1] + at.count[1]):
+        return
+    for i in range(job.mix.n_y):
+        up(t, of, of + job.mix.im, p.n, re, im, 0, p.passes, 0, 1, p.rows * n)
+        add(job.item, re, raw, p.rows * n, i * job.bits)
+        add(job.item, im, raw_im, p.rows * n, i * job.bits)
+        of += job.mix.block
+    store_columns(&job.raw, p, &job.of.in_y, job.y, at.first, at.count, begin, end, raw, raw_im, NULL)
+
+
+cdef int in_parts(Job* job, int workers, tick, dict kept) except -1:
+    """All batch elements, each in one block."""
+    cdef const Layout* b = job.block
+    cdef const Tree* t = &b.tree[0]
+    cdef const Parts* p = &job.parts
+    cdef Mix* m = &job.mix
+    cdef int n_limbs = m.n_x + (m.n_w if m.h == NULL else 2 * m.n_w)
+    cdef Py_ssize_t element, numbers, scratch, n_elements = job.of.n_elements
+    cdef cnp.ndarray memory = borrow(kept, (max(m.n_x, m.n_y) + (m.n_w if m.h == NULL else 0)) * m.block)
+    cdef double seconds
+    m.blocks = <char*>cnp.PyArray_DATA(memory)
+    job.parts = parts_of(b, NODE_BYTES // n_limbs)
+    job.place = place_of(&job.cut, 0, b, &job.of.in_y)
+    memset(job.zero, 0, sizeof(job.zero))
+    numbers = most_numbers(p) * p.rows
+    scratch = 2 * (numbers * (t.item + job.item) + 2 * PAD)
+    seconds = SECONDS_PER_BYTE * 2 * t.item
+    for element in range(n_elements):
+        locate(&job.of, element, &job.x, &job.w, &job.y)
+        told = [None if tick is None else within(tick, 3 * element + step, 3 * n_elements) for step in range(3)]
+        run(job, <unit_function>down_unit, (2 if m.h == NULL else 1) * p.n_parts, m.n_x * seconds * numbers, scratch,
+            workers, told[0], kept)
+        run(job, <unit_function>node_unit, p.rows, 2 * n_limbs * seconds * p.n, mix_bytes(m, t), workers, told[1], kept)
+        run(job, <unit_function>up_unit, p.n_parts, m.n_y * seconds * numbers, scratch, workers, told[2], kept)
+    give_back(kept, memory)
+    return 0
+
+
+cdef within(tick, Py_ssize_t step, Py_ssize_t steps):
+    """The tick of one step of some."""
+    return lambda done: tick((step + done) / steps)
+
+
 # ---- calls -----------------------------------------------------------------------------------------------------------
 
 cdef most(cnp.ndarray x):
@@ -228,7 +345,7 @@ cdef void set_block(Job* job, const Layout* b) noexcept:
     job.raw.half = (b.half // sizeof(double) * job.item + PAD - 1) // PAD * PAD
     for a in range(b.n_sides):
         job.raw.tree[a].item = job.item
-    job.mix.im = b.half + PAD
+    job.mix.im = b.half + (SPREAD if b.half >= MANY_SETS else PAD)
     job.mix.block = 2 * job.mix.im
     job.mix.spectrum = b.spectrum
 
@@ -277,6 +394,9 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
         scratch += job.mix.n_w * job.mix.block
         if job.of.shared and kept is not None:
             kept[key] = None                                        # a second call will find it worth while
+    if job.cut.n_blocks == 1 and (max(job.mix.n_x, job.mix.n_y) + job.mix.n_w) * job.mix.block > BLOCK_BYTES:
+        in_parts(&job, workers, tick, kept)
+        return
     run(&job, <unit_function>unit, job.of.n_elements * job.n_units, job.per_unit * plan.seconds / job.cut.n_blocks,
         scratch, workers, tick, kept)
 

@@ -17,7 +17,7 @@ from fastconv._operands import DTYPES
 
 from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, fill, is_spoiled, overflowed, scale_taps, store
 from fastconv._operands cimport Operands, convolved, locate, put
-from fastconv._rounds cimport aligned, borrow, give_back, run, unit_function
+from fastconv._rounds cimport Task, aligned, borrow, give_back, new_task, run_task, unit_function
 from fastconv._tree cimport multiply, multiply_from, transform
 
 cnp.import_array()
@@ -130,14 +130,24 @@ def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple
     (values, dtype and order of axes): there lie its transforms and free memory, for calls from any threads. Returns
     whether a block is spoiled by a value that is not finite.
     """
-    cdef Job job
+    cdef Task task = prepare(x, w, y, n_batch, lo, boundary, cval, size, kept)
+    cdef int spoiled = 0
+    if task is not None:
+        (<Job*>task.work.job).spoiled = &spoiled
+        run_task(task, workers, tick, kept)
+    return bool(spoiled)
+
+
+cdef Task prepare(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary, cval,
+                  size=None, dict kept=None):
+    cdef Task task = new_task(sizeof(Job))
+    cdef Job* job = <Job*>task.work.job
     cdef Block made, kernel
-    cdef cnp.ndarray h, constant = np.full(1, cval, x.dtype)
+    cdef cnp.ndarray h = None, constant = np.full(1, cval, x.dtype)
     cdef list sides = convolved(x, w, y, n_batch, lo)
-    cdef int spoiled = 0, code = DTYPES[x.dtype], a, columns = _columns(x, w, sides)
-    cdef Py_ssize_t scratch
+    cdef int code = DTYPES[x.dtype], a, columns = _columns(x, w, sides)
     if y.size == 0:
-        return False
+        return None
     if columns >= 0:
         sides.append(columns)
     put(&job.of, x, w, y, constant, n_batch, lo, boundary, sides)
@@ -155,17 +165,21 @@ def overlap_save(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple
         job.n_blocks *= job.n_along[a]
     job.per_unit = 1 if job.of.shared else min(job.n_blocks, <Py_ssize_t>OWN_KERNEL_BLOCKS)
     job.n_units = (job.n_blocks + job.per_unit - 1) // job.per_unit
-    job.spoiled = &spoiled
     job.h = NULL
-    scratch = scratch_bytes(job.block)
+    task.work.scratch_bytes = scratch_bytes(job.block)
     if job.of.shared:
-        h = _spectrum(&job, (code, size, tuple(sides)), kept)
+        h = _spectrum(job, (code, size, tuple(sides)), kept)
         job.h = <const char*>cnp.PyArray_DATA(h)
     else:
-        scratch += job.kernel.spectrum
-    run(&job, <unit_function>unit, job.of.n_elements * job.n_units, job.per_unit * _cost.block_seconds(x.dtype, size),
-        scratch, workers, tick, kept)
-    return bool(spoiled)
+        task.work.scratch_bytes += job.kernel.spectrum
+    task.work.unit = <unit_function>unit
+    task.work.n_units = job.of.n_elements * job.n_units
+    task.work.unit_seconds = job.per_unit * _cost.block_seconds(x.dtype, size)
+    task.work.x_at = <char*>&job.of.x - task.work.job
+    task.work.y_at = <char*>&job.of.y - task.work.job
+    task.work.spoiled_at = <char*>&job.spoiled - task.work.job
+    task.kept = (constant, made, kernel, h)
+    return task
 
 
 cdef cnp.ndarray _spectrum(const Job* job, tuple key, dict kept):

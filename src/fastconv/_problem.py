@@ -103,10 +103,10 @@ def problem(
         place = [sorted(conv).index(k) for k in conv]
         starts, n_out = ([part[i] for i in place] for part in mode)
     else:
-        starts, n_out = _outputs(n, m, mode, correlate, numpy_rule)
+        starts, n_out = outputs(n, m, mode, correlate, numpy_rule)
     lo = [m_k - 1 - s for m_k, s in zip(m, starts)]
     code = ZERO if mode == "valid" else BOUNDARIES[boundary]
-    codes = tuple(code if leaves else ZERO for leaves in _leaves(n, m, n_out, lo))
+    codes = tuple(code if leaves else ZERO for leaves in windows_leave(n, m, n_out, lo))
     for k, size in zip(conv, n_out):
         shape[k] = size
 
@@ -128,7 +128,7 @@ def problem(
         n_out=tuple(n_out),
         lo=tuple(lo),
         boundary=codes,
-        overhang=any(leaves and c == ZERO for leaves, c in zip(_leaves(n, m, n_out, lo), codes)),
+        overhang=any(leaves and c == ZERO for leaves, c in zip(windows_leave(n, m, n_out, lo), codes)),
         swap=swap,
         a_order=_permutation(batch + conv),
         v_order=_permutation(([] if v_new else batch) + [v_axis[k] for k in conv]),
@@ -175,7 +175,7 @@ def _permutation(axes: list[int]) -> tuple[int, ...] | None:
     return None if axes == sorted(axes) else tuple(axes)
 
 
-def _outputs(
+def outputs(
     n: list[int], m: list[int], mode: str, correlate: bool, numpy_rule: bool
 ) -> tuple[list[int], list[int]]:
     """First index in the full result, and number of outputs, by axis."""
@@ -193,7 +193,7 @@ def _outputs(
     return [min(n_k, m_k) - 1 for n_k, m_k in zip(n, m)], [abs(n_k - m_k) + 1 for n_k, m_k in zip(n, m)]
 
 
-def _leaves(n: list[int], m: list[int], n_out: list[int], lo: list[int]) -> list[bool]:
+def windows_leave(n: list[int], m: list[int], n_out: list[int], lo: list[int]) -> list[bool]:
     """Whether any window reaches beyond the signal, by axis."""
     return [lo_k > 0 or size + m_k - 1 - lo_k > n_k for n_k, m_k, size, lo_k in zip(n, m, n_out, lo)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,18 @@ def direct(
 def _direct_not_finite(
     problem: Problem, x: Array, w: Array, y: Array, cval: Any, workers: int, tick: Tick
 ) -> None:
-    """Infinite and NaN taps at a zero boundary: the driver would multiply them by the zeros outside.
+    """Infinite and NaN taps at a zero boundary: the driver would multiply them by the zeros outside."""
+    n_batch = len(problem.batch)
+    parts = list(boxes(problem, w))
+    for i, (box, lo, inside) in enumerate(parts):
+        part_tick = within(tick, i / len(parts), (i + 1) / len(parts))
+        _blocks.correlate(x, inside, y[box], n_batch, lo, problem.boundary, cval, workers, part_tick)
 
-    The output is cut into boxes. In each, a given tap lies inside x for every output or for none, and is
-    left out of the kernel if for none.
+
+def boxes(problem: Problem, w: Array) -> Iterator[tuple[tuple[slice, ...], tuple[int, ...], Array]]:
+    """Cut the output so that in each box a tap that is not finite lies inside x for every output or none.
+
+    Yields the box, its lo, and the kernel without those that lie outside.
     """
     n_batch = len(problem.batch)
     bad = ~np.isfinite(w)
@@ -55,18 +64,15 @@ def _direct_not_finite(
     for (n, _, n_out, lo, code), taps in zip(axes, np.nonzero(bad)[n_batch:]):
         enter_and_leave = {edge - t for t in taps.tolist() for edge in (lo, lo + n) if code == ZERO}
         edges.append([0, *sorted(o for o in enter_and_leave if 0 < o < n_out), n_out])
-    boxes = list(itertools.product(*(itertools.pairwise(e) for e in edges)))
-    for i, box in enumerate(boxes):
+    for box in itertools.product(*(itertools.pairwise(e) for e in edges)):
         outside = np.zeros(problem.m, bool)
         for k, ((n, m, _, lo, code), (first, _)) in enumerate(zip(axes, box)):
             source = first - lo + np.arange(m)
             absent = ((source < 0) | (source >= n)) & (code == ZERO)
             outside |= absent.reshape(m, *(1,) * (len(axes) - 1 - k))
-        part = y[(slice(None),) * n_batch + tuple(slice(*edge) for edge in box)]
+        place = (slice(None),) * n_batch + tuple(slice(*edge) for edge in box)
         box_lo = tuple(lo - first for lo, (first, _) in zip(problem.lo, box))
-        inside = np.where(bad & outside, w.dtype.type(0), w)
-        part_tick = within(tick, i / len(boxes), (i + 1) / len(boxes))
-        _blocks.correlate(x, inside, part, n_batch, box_lo, problem.boundary, cval, workers, part_tick)
+        yield place, box_lo, np.where(bad & outside, w.dtype.type(0), w)
 
 
 class _NoTerm:

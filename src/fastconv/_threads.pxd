@@ -9,4 +9,6 @@
 # Threads for a region of `seconds` of serial work; workers is what resolve_workers() gave (0: the default).
 # Counts them as busy until team_done(), so that calls from several Python threads share the CPUs.
 cdef int team_size(int workers, double seconds) except -1
+# The same without Python; workers >= 1.
+cdef int team_of(int workers, double seconds) noexcept nogil
 cdef void team_done(int threads) noexcept nogil

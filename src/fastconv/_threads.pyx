@@ -70,9 +70,8 @@ cdef extern from *:
     int fc_add(int *, int) nogil
     int fc_watch_forks()
 
-# A thread must have this much work: to wake one that sleeps, or to wait for one that another process keeps from
-# running, costs about half of it.
-cdef double SECONDS_PER_THREAD = 100e-6
+# A thread must have this much work: to wake one that sleeps costs about half of it.
+cdef double SECONDS_PER_THREAD = 40e-6
 # libgomp ends the process when the system refuses it a thread.
 cdef int MOST_THREADS = 256
 
@@ -80,14 +79,18 @@ cdef object _block = ContextVar("fastconv.threads")       # (threads, fc_forks a
 
 
 cdef int team_size(int workers, double seconds) except -1:
+    if workers <= 0:
+        workers = _default()[0] if FC_OPENMP and seconds >= 2 * SECONDS_PER_THREAD else 1
+    return team_of(workers, seconds)
+
+
+cdef int team_of(int workers, double seconds) noexcept nogil:
     cdef int n = 1, others, room
     if seconds >= 2 * SECONDS_PER_THREAD and FC_OPENMP and not fc_get(&fc_serial):
-        n = workers if workers > 0 else _default()[0]
-        if n * SECONDS_PER_THREAD > seconds:
-            n = <int>(seconds / SECONDS_PER_THREAD)
+        n = min(workers, <int>min(seconds / SECONDS_PER_THREAD, <double>MOST_THREADS))
     others = fc_add(&fc_busy, n)
     if n > 1 and others > 0:
-        room = max(_usable_cpus() - others, 1)
+        room = max(min(omp_get_num_procs(), _quota) - others, 1)
         if n > room:
             fc_add(&fc_busy, room - n)
             n = room

@@ -17,10 +17,10 @@ from fastconv import _cost
 from fastconv._block import block
 from fastconv._operands import DTYPES
 
-from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, View, fill, fill_range, is_spoiled, overflowed, row_of, scale_taps, \
-    store, store_range
+from fastconv._block cimport MAX_SIDES, PAD, Block, Layout, View, fill, is_spoiled, overflowed, scale_taps, store
 from fastconv._boundary cimport ZERO
 from fastconv._operands cimport Operands, convolved, locate, put
+from fastconv._parts cimport Parts, fill_columns, most_numbers, part, parts_of, store_columns
 from fastconv._rounds cimport aligned, borrow, give_back, run, unit_function
 from fastconv._tree cimport Tree, down, multiply, multiply_both, spectrum_bytes, transform, up
 
@@ -29,8 +29,6 @@ cnp.import_array()
 cdef enum:
     BLOCK_BYTES = 512 * 1024        # of a block that one thread works on at a time
     NODE_BYTES = 128 * 1024         # of a line's nodes
-    PART_BYTES = 128 * 1024         # of the columns that are worked on at a time
-    LINE_BYTES = 256                 # of a row of them, at least
 
 cdef double SECONDS_PER_BYTE = 0.5e-9       # of one step
 
@@ -40,11 +38,7 @@ cdef struct Job:
     Py_ssize_t[MAX_SIDES] zero, start, count, skip  # element p of the block is start + p of x; output o is skip + o
     int* spoiled                    # set where a value is not finite
     # of a block in parts
-    int passes                      # down to the nodes
-    Py_ssize_t rows, n              # nodes, numbers in one
-    int side                        # columns are elements of this side ...
-    Py_ssize_t pitch, extent        # ... of so many numbers; how many there are
-    Py_ssize_t columns, n_parts     # in one part; number of parts
+    Parts parts
     char* re
     char* im
     char* g_re
@@ -81,69 +75,34 @@ cdef void line_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept n
 
 # ---- a block in parts ------------------------------------------------------------------------------------------------
 
-cdef inline Py_ssize_t part(const Job* job, Py_ssize_t number, Py_ssize_t* begin, Py_ssize_t* end) noexcept nogil:
-    """The columns of a part, and how many numbers they are."""
-    begin[0] = number * job.columns
-    end[0] = min(job.extent, begin[0] + job.columns)
-    return (end[0] - begin[0]) * job.pitch
-
-
-cdef void fill_columns(const Job* job, const View* view, const char* x, const Py_ssize_t* start,
-                       const Py_ssize_t* count, Py_ssize_t row, Py_ssize_t begin, Py_ssize_t end, char* re, char* im,
-                       char* line) noexcept nogil:
-    """Of one row; in a real block, re alone."""
-    cdef const Layout* b = job.block
-    cdef Py_ssize_t bytes = (end - begin) * job.pitch * b.tree[0].item
-    if job.side == 0:
-        fill_range(b, view, 0, x, start, count, row * job.n + begin, row * job.n + end, re, im, line)
-    elif row < count[0]:
-        fill_range(b, view, 1, row_of(view, 0, x, start[0] + row), start, count, begin, end, re, im, line)
-    else:
-        memset(re, 0, bytes)
-        if b.is_complex:
-            memset(im, 0, bytes)
-
-
-cdef void store_columns(const Job* job, Py_ssize_t row, Py_ssize_t begin, Py_ssize_t end, const char* re,
-                        const char* im, char* line) noexcept nogil:
-    cdef const View* view = &job.of.in_y
-    cdef Py_ssize_t o = row - job.skip[0]
-    if job.side == 0:
-        store_range(job.block, view, 0, job.y, job.skip, job.of.n_out, row * job.n + begin, row * job.n + end, re, im, line)
-    elif 0 <= o < job.of.n_out[0]:
-        store_range(job.block, view, 1, job.y + o * view.step[0], job.skip, job.of.n_out, begin, end, re, im, line)
-
-
 cdef void down_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
     """A part of x, or of w after all those, down to the nodes."""
     cdef const Layout* b = job.block
     cdef const Tree* t = &b.tree[0]
-    cdef bint taps = number >= job.n_parts
+    cdef const Parts* p = &job.parts
+    cdef bint taps = number >= p.n_parts
     cdef const View* view = &job.of.in_w if taps else &job.of.in_x
     cdef const char* x = job.w if taps else job.x
     cdef const Py_ssize_t* start = &job.zero[0] if taps else &job.start[0]
     cdef const Py_ssize_t* count = &job.of.in_w.n[0] if taps else &job.count[0]
     cdef char* to_re = job.g_re if taps else job.re
     cdef char* to_im = job.g_im if taps else job.im
-    cdef Py_ssize_t begin, end, r, n = part(job, number % job.n_parts, &begin, &end), bytes = n * t.item
+    cdef Py_ssize_t begin, end, r, n = part(p, number % p.n_parts, &begin, &end), bytes = n * t.item
     cdef char* re = scratch
-    cdef char* im = re + job.rows * bytes + PAD
-    cdef char* line = im + job.rows * bytes + PAD
-    to_re += begin * job.pitch * t.item
-    to_im += begin * job.pitch * t.item
-    if job.side == 1 and begin >= count[1]:             # nothing there
-        for r in range(job.rows):
-            memset(to_re + r * job.n * t.item, 0, bytes)
-            memset(to_im + r * job.n * t.item, 0, bytes)
+    cdef char* im = re + p.rows * bytes + PAD
+    cdef char* line = im + p.rows * bytes + PAD
+    to_re += begin * p.pitch * t.item
+    to_im += begin * p.pitch * t.item
+    if p.side == 1 and begin >= count[1]:             # nothing there
+        for r in range(p.rows):
+            memset(to_re + r * p.n * t.item, 0, bytes)
+            memset(to_im + r * p.n * t.item, 0, bytes)
         return
-    for r in range(job.rows):
-        fill_columns(job, view, x, start, count, r, begin, end, re + r * bytes, im + r * bytes, line)
-        if not b.is_complex:
-            fill_columns(job, view, x, start, count, r + job.rows, begin, end, im + r * bytes, im, line)
+    fill_columns(b, p, view, x, start, count, begin, end, re, im, line)
     if taps:
-        scale_taps(b, job.rows * n, re, im)
+        scale_taps(b, p.rows * n, re, im)
     overflowed()                                        # what was before does not count
-    down(t, re, im, to_re, to_im, job.n, 0, job.passes, 0, 1, job.rows * n)
+    down(t, re, im, to_re, to_im, p.n, 0, p.passes, 0, 1, p.rows * n)
     if overflowed():
         job.spoiled[0] = 1
 
@@ -151,20 +110,20 @@ cdef void down_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept n
 cdef void taps_unit(const Job* job, Py_ssize_t node, char* scratch) noexcept nogil:
     """The rest of the transform of the kernel."""
     cdef const Tree* t = &job.block.tree[0]
-    cdef Py_ssize_t at = node * job.n * t.item
-    transform(t, job.g_re + at, job.g_im + at, job.h + spectrum_bytes(t, node * job.n), job.passes, node, 1, job.n)
+    cdef Py_ssize_t at = node * job.parts.n * t.item
+    transform(t, job.g_re + at, job.g_im + at, job.h + spectrum_bytes(t, node * job.parts.n), job.parts.passes, node, 1, job.parts.n)
 
 
 cdef void node_unit(const Job* job, Py_ssize_t node, char* scratch) noexcept nogil:
     cdef const Tree* t = &job.block.tree[0]
-    cdef Py_ssize_t at = node * job.n * t.item
+    cdef Py_ssize_t at = node * job.parts.n * t.item
     cdef char* re = job.re + at
     cdef char* im = job.im + at
     overflowed()
     if job.h != NULL:
-        multiply(t, re, im, job.h + spectrum_bytes(t, node * job.n), job.passes, node, 1, job.n)
+        multiply(t, re, im, job.h + spectrum_bytes(t, node * job.parts.n), job.parts.passes, node, 1, job.parts.n)
     else:
-        multiply_both(t, re, im, job.g_re + at, job.g_im + at, scratch, job.passes, node, 1, job.n)
+        multiply_both(t, re, im, job.g_re + at, job.g_im + at, scratch, job.parts.passes, node, 1, job.parts.n)
     if overflowed():
         job.spoiled[0] = 1
 
@@ -173,19 +132,17 @@ cdef void up_unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nog
     """A part of the outputs."""
     cdef const Layout* b = job.block
     cdef const Tree* t = &b.tree[0]
-    cdef Py_ssize_t begin, end, r, n = part(job, number, &begin, &end), bytes = n * t.item
+    cdef const Parts* p = &job.parts
+    cdef Py_ssize_t begin, end, n = part(p, number, &begin, &end), bytes = n * t.item
     cdef char* re = scratch
-    cdef char* im = re + job.rows * bytes + PAD
-    cdef char* line = im + job.rows * bytes + PAD
-    if job.side == 1 and (end <= job.skip[1] or begin >= job.skip[1] + job.of.n_out[1]):
+    cdef char* im = re + p.rows * bytes + PAD
+    cdef char* line = im + p.rows * bytes + PAD
+    if p.side == 1 and (end <= job.skip[1] or begin >= job.skip[1] + job.of.n_out[1]):
         return
     overflowed()
-    up(t, job.re + begin * job.pitch * t.item, job.im + begin * job.pitch * t.item, job.n, re, im, 0, job.passes, 0, 1,
-       job.rows * n)
-    for r in range(job.rows):
-        store_columns(job, r, begin, end, re + r * bytes, im + r * bytes, line)
-        if not b.is_complex:
-            store_columns(job, r + job.rows, begin, end, im + r * bytes, im, line)
+    up(t, job.re + begin * p.pitch * t.item, job.im + begin * p.pitch * t.item, p.n, re, im, 0, p.passes, 0, 1,
+       p.rows * n)
+    store_columns(b, p, &job.of.in_y, job.y, job.skip, job.of.n_out, begin, end, re, im, line)
     if is_spoiled(b, re) or overflowed():
         job.spoiled[0] = 1
 
@@ -219,60 +176,40 @@ def whole(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tu
         run(&job, <unit_function>line_unit, job.of.n_elements, needed.seconds,
             4 * (b.half + PAD) + 4 * b.tree[0].leaf * b.tree[0].item + b.line, workers, tick, kept)
     else:
-        _cut(&job)
+        job.parts = parts_of(b, NODE_BYTES)
         for element in range(job.of.n_elements):
             locate(&job.of, element, &job.x, &job.w, &job.y)
             _in_parts(&job, (code, needed.sizes, tuple(sides)), workers, _within(tick, element, job.of.n_elements), kept)
     return bool(spoiled)
 
 
-cdef void _cut(Job* job) noexcept:
-    """Choose the parts of a block."""
-    cdef const Layout* b = job.block
-    cdef const Tree* t = &b.tree[0]
-    cdef Py_ssize_t most
-    job.passes, job.rows = 0, 1
-    if b.n_sides > 1:
-        job.side, job.pitch, job.extent = 1, b.tree[1].width, b.size[1]
-        job.passes, job.rows = t.last + 1, t.m
-    else:
-        job.side, job.pitch = 0, 1
-        while job.passes < t.last and (job.passes == 0 or 2 * t.m // job.rows * t.item > NODE_BYTES):
-            job.rows *= t.radix[job.passes]
-            job.passes += 1
-        job.extent = t.m // job.rows
-    job.n = t.m * t.width // job.rows
-    most = max(<Py_ssize_t>LINE_BYTES, PART_BYTES // (2 * job.rows)) // (t.item * t.lanes) * t.lanes
-    job.columns = max(1, most // job.pitch)
-    job.n_parts = (job.extent + job.columns - 1) // job.columns
-
-
 cdef int _in_parts(Job* job, tuple key, int workers, tick, dict kept) except -1:
     """One batch element. A kernel that serves a second call is transformed once for it and all that follow."""
     cdef const Layout* b = job.block
     cdef const Tree* t = &b.tree[0]
+    cdef const Parts* p = &job.parts
     cdef bint known = kept is not None and job.of.shared and key in kept
     cdef cnp.ndarray h = kept[key] if known else None
     cdef bint both = h is None
     cdef cnp.ndarray memory = borrow(kept, (4 if both else 2) * (b.half + PAD))
-    cdef Py_ssize_t scratch = 2 * (job.columns * job.pitch * job.rows * t.item + PAD) + b.line
-    cdef double part_seconds = SECONDS_PER_BYTE * scratch, node_seconds = SECONDS_PER_BYTE * 2 * job.n * t.item
+    cdef Py_ssize_t scratch = 2 * (most_numbers(p) * p.rows * t.item + PAD) + b.line
+    cdef double part_seconds = SECONDS_PER_BYTE * scratch, node_seconds = SECONDS_PER_BYTE * 2 * p.n * t.item
     job.re = <char*>cnp.PyArray_DATA(memory)
     job.im = job.re + b.half + PAD
     job.g_re = job.im + b.half + PAD
     job.g_im = job.g_re + b.half + PAD
     job.h = NULL
-    run(job, <unit_function>down_unit, (1 + both) * job.n_parts, part_seconds, scratch, workers, _within(tick, 0, 3), kept)
+    run(job, <unit_function>down_unit, (1 + both) * p.n_parts, part_seconds, scratch, workers, _within(tick, 0, 3), kept)
     if both and known:
         h = aligned(b.spectrum)
         job.h = <char*>cnp.PyArray_DATA(h)
-        run(job, <unit_function>taps_unit, job.rows, node_seconds, 0, workers, None, kept)
+        run(job, <unit_function>taps_unit, p.rows, node_seconds, 0, workers, None, kept)
     elif not both:
         job.h = <char*>cnp.PyArray_DATA(h)
     if kept is not None and job.of.shared:
         kept[key] = h
-    run(job, <unit_function>node_unit, job.rows, 2 * node_seconds, 4 * t.leaf * t.item, workers, _within(tick, 1, 3), kept)
-    run(job, <unit_function>up_unit, job.n_parts, part_seconds, scratch, workers, _within(tick, 2, 3), kept)
+    run(job, <unit_function>node_unit, p.rows, 2 * node_seconds, 4 * t.leaf * t.item, workers, _within(tick, 1, 3), kept)
+    run(job, <unit_function>up_unit, p.n_parts, part_seconds, scratch, workers, _within(tick, 2, 3), kept)
     give_back(kept, memory)
     return 0
 

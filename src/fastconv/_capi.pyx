@@ -1,0 +1,138 @@
+"""The C API: fills the struct of include/fastconv/fastconv.h, and hands it out as the capsule _C_API.
+
+Lines and plans have modules of their own; functions that only pass on to the Python ones are here.
+"""
+
+cdef extern from *:
+    "#define FASTCONV_NO_IMPORT"
+
+from cpython.exc cimport PyErr_SetInterrupt
+from cpython.pycapsule cimport PyCapsule_New
+from libc.string cimport memset
+
+import numpy as np
+
+from fastconv import _kernels, _threads
+from fastconv._convolve import correlate
+from fastconv._problem import BOUNDARIES
+from fastconv._version import __version__
+
+from fastconv._capi_dtypes cimport item_of, misaligned
+from fastconv._capi_line cimport convolve1d, correlate1d
+from fastconv._capi_plan cimport (
+    apply, check_problem, output_shape, place, plan_create, plan_destroy, plan_execute, plan_work_bytes, view,
+)
+from fastconv.capi cimport *
+
+BOUNDARY_NAMES = list(BOUNDARIES)
+
+cdef dict MESSAGES = {
+    FASTCONV_OK: b"no error",
+    FASTCONV_NO_MEMORY: b"out of memory",
+    FASTCONV_BAD_POINTER: b"a pointer is NULL that may not be",
+    FASTCONV_BAD_OPERATION: b"operation must be FASTCONV_CONVOLVE or FASTCONV_CORRELATE",
+    FASTCONV_BAD_DTYPE: b"dtype must be one of FASTCONV_F32 to FASTCONV_U64",
+    FASTCONV_BAD_NDIM: b"ndim must be from 1 to FASTCONV_MAX_NDIM",
+    FASTCONV_BAD_SHAPE: b"every axis must have at least one element, and all arrays must fit into memory",
+    FASTCONV_BAD_MODE: b"mode must be FASTCONV_FULL, _SAME or _VALID; the last needs an array that is as long as the other "
+                       b"along every axis",
+    FASTCONV_BAD_BOUNDARY: b"boundary must be one of FASTCONV_ZERO to FASTCONV_WRAP",
+    FASTCONV_BAD_METHOD: b"method must be FASTCONV_AUTO, _DIRECT or, for floating-point dtypes, _OVERLAP_SAVE",
+    FASTCONV_BAD_THREADS: b"the number of threads must not be negative",
+    FASTCONV_BAD_ALIGNMENT: b"addresses and strides must be multiples of the size of an element's number",
+    FASTCONV_OVERLAP: b"the output must not share memory with the input",
+    FASTCONV_BAD_LAYER: b"groups, stride, padding or dilation do not fit the shapes",
+    FASTCONV_FAILED: b"internal error",
+}
+cdef const char* WORDS[16]
+cdef int code
+cdef bytes message
+for code, message in MESSAGES.items():
+    WORDS[-code] = message
+
+
+cdef int separable2d(int dtype, const void* x, const Py_ssize_t* shape, const Py_ssize_t* x_strides, const void* column,
+                     Py_ssize_t n_column, const void* row, Py_ssize_t n_row, void* y, const Py_ssize_t* y_strides,
+                     int boundary, const void* cval, int threads) noexcept nogil:
+    cdef fastconv_problem p
+    cdef Py_ssize_t[2] taps
+    cdef int status
+    memset(&p, 0, sizeof(p))
+    taps[0], taps[1] = n_column, n_row
+    p.operation, p.dtype, p.ndim, p.mode, p.boundary, p.threads = FASTCONV_CORRELATE, dtype, 2, FASTCONV_SAME, boundary, threads
+    p.x_shape, p.w_shape, p.x_strides, p.y_strides, p.cval = shape, taps, x_strides, y_strides, cval
+    status = check_problem(&p)
+    if status == FASTCONV_OK and (x == NULL or column == NULL or row == NULL or y == NULL):
+        status = FASTCONV_BAD_POINTER
+    if status == FASTCONV_OK and (misaligned(x, dtype) or misaligned(y, dtype) or misaligned(column, dtype) or misaligned(row, dtype)):
+        status = FASTCONV_BAD_ALIGNMENT
+    if status == FASTCONV_OK and shares(&p, x, y):
+        status = FASTCONV_OVERLAP
+    if status == FASTCONV_OK:
+        with gil:
+            status = filtered(&p, x, column, row, y)
+    return status
+
+
+cdef bint shares(const fastconv_problem* p, const void* x, const void* y) noexcept nogil:
+    """Do x and a y of its shape share memory?"""
+    cdef Py_ssize_t[FASTCONV_MAX_NDIM] n, step
+    cdef Py_ssize_t[2] low, high
+    place(p.ndim, p.x_shape, p.x_strides, item_of(p.dtype), n, step, &low[0], &high[0])
+    place(p.ndim, p.x_shape, p.y_strides, item_of(p.dtype), n, step, &low[1], &high[1])
+    return <const char*>x + low[0] < <const char*>y + high[1] and <const char*>y + low[1] < <const char*>x + high[0]
+
+
+cdef int filtered(const fastconv_problem* p, const void* x, const void* column, const void* row, void* y) noexcept:
+    try:
+        outside = 0 if p.cval == NULL else view(p.dtype, 1, [1], NULL, p.cval)[0]
+        w = np.outer(view(p.dtype, 1, &p.w_shape[0], NULL, column), view(p.dtype, 1, &p.w_shape[1], NULL, row))
+        image, result = view(p.dtype, 2, p.x_shape, p.x_strides, x), view(p.dtype, 2, p.x_shape, p.y_strides, y)
+        correlate(image, np.conjugate(w), "same", None, BOUNDARY_NAMES[p.boundary], outside, "auto", result, p.threads or None, None)
+        return FASTCONV_OK
+    except MemoryError:
+        return FASTCONV_NO_MEMORY
+    except KeyboardInterrupt:
+        PyErr_SetInterrupt()
+        return FASTCONV_FAILED
+    except Exception:
+        return FASTCONV_FAILED
+
+
+# ---- the struct ------------------------------------------------------------------------------------------------------
+
+cdef const char* strerror(int status) noexcept nogil:
+    if FASTCONV_FAILED <= status <= FASTCONV_OK:
+        return WORDS[-status]
+    return "unknown status"
+
+
+cdef bytes ISA_NAME = _kernels.isa.encode()
+cdef const char* ISA = ISA_NAME
+
+cdef const char* isa() noexcept nogil:
+    return ISA
+
+
+cdef int set_num_threads(int n) noexcept nogil:
+    if n < 1:
+        return FASTCONV_BAD_THREADS
+    with gil:
+        _threads.set_num_threads(n)
+    return FASTCONV_OK
+
+
+cdef int get_num_threads() noexcept nogil:
+    with gil:
+        return _threads.get_num_threads()
+
+
+cdef bytes VERSION = __version__.encode()
+cdef fastconv_api api
+api.major, api.minor, api.size, api.version = FASTCONV_API_MAJOR, FASTCONV_API_MINOR, sizeof(fastconv_api), VERSION
+api.strerror, api.isa, api.set_num_threads, api.get_num_threads = strerror, isa, set_num_threads, get_num_threads
+api.output_shape, api.plan_create, api.plan_work_bytes = output_shape, plan_create, plan_work_bytes
+api.plan_execute, api.plan_destroy, api.apply = plan_execute, plan_destroy, apply
+api.convolve1d, api.correlate1d, api.separable2d = convolve1d, correlate1d, separable2d
+
+_C_API = PyCapsule_New(&api, FASTCONV_CAPSULE, NULL)
