@@ -91,6 +91,17 @@ LAYERS = {
         "ndimage._derivatives",
         "ndimage._gaussian",
         "ndimage",
+        "probability._plan",
+        "probability._tilt",
+        "probability._pair",
+        "probability._power",
+        "probability._terms",
+        "probability._arguments",
+        "probability._exact",
+        "probability._density",
+        "probability._pmf",
+        "probability._sums",
+        "probability",
         "nan._arguments",
         "nan._blocks",
         "nan",
@@ -111,7 +122,8 @@ PURE = [
     "_rtol",
 ]
 # The protocol __array_function__ is handed the public function, which is looked up when it is needed.
-EXCEPTIONS = {("_convolve", "fastconv")}
+# Operators of a PMF are the public functions.
+EXCEPTIONS = {("_convolve", "fastconv"), ("probability._pmf", "probability._sums")}
 
 ORDER = [name for names in LAYERS.values() for name in names]
 SRC = Path(__file__).parents[1] / "src" / "fastconv"

@@ -5,6 +5,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
     signal ndimage                      those of scipy.signal and scipy.ndimage; imported when used
+    probability                         sums of random variables; imported when used
     nan exact                           missing data; integers of any size; imported when used
     _capi* _plans capi.pxd include/      the C API, for other extensions; imported when used
     _convolver                          kernels prepared for many signals
@@ -55,6 +56,7 @@ __all__ = [
     "get_num_threads",
     "nan",
     "ndimage",
+    "probability",
     "set_num_threads",
     "show_config",
     "signal",
@@ -64,7 +66,7 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """Import a namespace when it is first used."""
-    if name in ("exact", "nan", "ndimage", "signal", "_capi"):
+    if name in ("exact", "nan", "ndimage", "probability", "signal", "_capi"):
         return import_module(f"fastconv.{name}")
     raise AttributeError(f"module 'fastconv' has no attribute {name!r}")
 
