@@ -19,6 +19,8 @@ LAYERS = {
         "_kernels.depthwise",
         "_kernels.dots",
         "_kernels.dot8",
+        "_kernels.bytes",
+        "_kernels.box",
         "_kernels",
     ],
     "drivers": [
@@ -30,6 +32,7 @@ LAYERS = {
         "_polyphase",
         "_direct",
         "_separable",
+        "_box",
         "_sparse",
         "_tree",
         "_block",
@@ -50,6 +53,8 @@ LAYERS = {
         "_winograd",
         "_depthwise",
         "_dots",
+        "_bytes",
+        "_narrow",
     ],
     "planning": [
         "_check",
@@ -89,6 +94,8 @@ LAYERS = {
         "signal",
         "ndimage._arguments",
         "ndimage._numbers",
+        "ndimage._integers",
+        "ndimage._boxes",
         "ndimage._passes",
         "ndimage._correlation",
         "ndimage._separable",
@@ -110,6 +117,17 @@ LAYERS = {
         "nn._transposed_gradients",
         "nn._quantised",
         "nn",
+        "probability._plan",
+        "probability._tilt",
+        "probability._pair",
+        "probability._power",
+        "probability._terms",
+        "probability._arguments",
+        "probability._exact",
+        "probability._density",
+        "probability._pmf",
+        "probability._sums",
+        "probability",
         "nan._arguments",
         "nan._blocks",
         "nan",
@@ -130,7 +148,8 @@ PURE = [
     "_rtol",
 ]
 # The protocol __array_function__ is handed the public function, which is looked up when it is needed.
-EXCEPTIONS = {("_convolve", "fastconv")}
+# Operators of a PMF are the public functions.
+EXCEPTIONS = {("_convolve", "fastconv"), ("probability._pmf", "probability._sums")}
 
 ORDER = [name for names in LAYERS.values() for name in names]
 SRC = Path(__file__).parents[1] / "src" / "fastconv"

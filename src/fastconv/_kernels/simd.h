@@ -72,6 +72,22 @@
 #  define fc_between(lo, hi, bytes) vextq_u8((uint8x16_t)(lo), (uint8x16_t)(hi), (bytes))
 #endif
 
+/* Aligned stores past the caches, and what makes them visible to other threads. */
+#if FC_VECTOR_BYTES == 64 && defined(__AVX512F__)
+#  define f32_stream(p, v) _mm512_stream_ps((float *)(p), (__m512)(v))
+#elif FC_VECTOR_BYTES == 32 && defined(__AVX2__)
+#  define f32_stream(p, v) _mm256_stream_ps((float *)(p), (__m256)(v))
+#elif FC_VECTOR_BYTES == 16 && defined(__x86_64__)
+#  define f32_stream(p, v) _mm_stream_ps((float *)(p), (__m128)(v))
+#else
+#  define f32_stream(p, v) f32_store((p), (v))
+#endif
+#if FC_VECTOR_BYTES && defined(__x86_64__)
+#  define fc_fence() _mm_sfence()
+#else
+#  define fc_fence() ((void)0)
+#endif
+
 typedef float e_f32;
 typedef double e_f64;
 typedef long double e_ld;
