@@ -91,11 +91,16 @@ class _Layer:
         bias = (bias * np.int32(x_zero)).astype(np.int32)
         outer = padded(g)
         if w_zero.any():
-            sums = np.empty((g.batch, g.groups, 1 + g.outputs // g.groups, *g.n_out), np.int32)
-            self._products(outer, x, _with_ones(w, g.groups), None, sums.reshape(g.batch, -1, *g.n_out))
-            w_zero = np.broadcast_to(w_zero, g.outputs).reshape(g.groups, -1, *(1,) * self.rank)
-            difference = sums[:, :, 1:] - w_zero * sums[:, :, :1] + bias.reshape(w_zero.shape)
-            y[...] = difference.reshape(y.shape)
+            outputs = g.outputs // g.groups
+            sums = np.empty((g.batch, g.groups, 1 + outputs, *g.n_out), np.int32)
+            wide_bias = np.insert(bias, range(0, g.outputs, outputs), 0)
+            self._products(outer, x, _with_ones(w, g.groups), wide_bias, sums.reshape(g.batch, -1, *g.n_out))
+            w_zero = np.broadcast_to(w_zero, g.outputs).reshape(-1, *(1,) * self.rank)
+            for image, of in zip(y, sums):
+                for i in range(g.groups):
+                    part = slice(i * outputs, (i + 1) * outputs)
+                    np.multiply(of[i, :1], w_zero[part], out=image[part])
+                    np.subtract(of[i, 1:], image[part], out=image[part])
         else:
             self._products(outer, x, w, bias, y)
 
