@@ -76,12 +76,6 @@ LAYERS = {
         "_explain",
         "_convolver",
         "_config",
-        "_plans",
-        "capi",
-        "_capi_dtypes",
-        "_capi_line",
-        "_capi_plan",
-        "_capi",
         "fastconv",
     ],
     "domains": [
@@ -133,6 +127,7 @@ LAYERS = {
         "nan",
         "exact",
     ],
+    "C API": ["_plans", "capi", "_capi_dtypes", "_capi_line", "_capi_plan", "_capi"],
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }
 # These load no compiled module until a result is computed.
