@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastconv as fc
+from fastconv import ndimage
 from fastconv._kernel_values import factors
 
 DTYPES = "fdFD"
@@ -406,3 +407,32 @@ def test_axes_of_a_single_tap(rng, dtype):
         for x, w in ((a, v), (a, -v), (a.T, v.T)):
             y, want = (fc.convolve(x, w, method=method) for method in ("separable", "direct"))
             np.testing.assert_allclose(y, want, rtol=0, atol=0 if dtype != "d" else 1e-9)
+
+
+@pytest.mark.parametrize("boundary", ["zero", "constant", "reflect", "mirror", "nearest", "wrap"])
+@pytest.mark.parametrize("shape", [(13, 80), (21, 67), (12, 7000), (70, 130)], ids=str)
+def test_columns_first(rng, shape, boundary):
+    """One term along two axes, in whole lines and in panels, with little or much beyond their ends."""
+    options = {"boundary": boundary, "cval": 3 if boundary == "constant" else 0}
+    for m, mode in itertools.product([(2, 3), (9, 2), (5, 24), (12, 60)], ["same", "full"]):
+        for dtype in DTYPES:
+            check(ref.numbers(rng, shape, dtype), kernel(rng, m, dtype), mode, **options)
+        x, w = ref.small_integers(rng, shape, "i"), integers(rng, m, "i")
+        want = fc.convolve(x, w, mode, method="direct", **options)
+        every_other = np.empty((want.shape[0], 2 * want.shape[1]), "i")[:, ::-2]
+        for out in (np.empty_like(want), every_other):
+            fc.convolve(x, w, mode, method="separable", out=out, **options)
+            np.testing.assert_array_equal(out, want)
+
+
+def test_outputs_past_the_caches(rng):
+    x = rng.random((2900, 2901), np.float32)
+    w = rng.random((3, 3), np.float32)
+    used = np.ones_like(x)
+    for filtered in (
+        lambda **to: ndimage.sobel(x, mode="mirror", **to),
+        lambda **to: ndimage.correlate(x, w, mode="constant", cval=2.0, **to),
+    ):
+        want = filtered()
+        assert filtered(output=used) is used
+        np.testing.assert_array_equal(used, want)

@@ -133,9 +133,44 @@ _X86_V2 = Rates(
     new=0.1e-9,
     call=45e-6,
 )
-# AVX-512 against AVX2, measured on one machine: direct sums 1.85, transforms 1.6 times as fast. NEON lies
-# between SSE4.2, whose lanes it has, and AVX2, with its FMA; what compilers take for granted is often SSE2.
-_X86_V4 = _scaled(_X86_V3, 64, 1.85, 1.6)
+_X86_V4 = Rates(
+    vector_bytes=64,
+    products={
+        "f4": 91e9,
+        "f8": 45e9,
+        "f16": 1.1e9,
+        "c8": 22e9,
+        "c16": 11e9,
+        "c32": 0.26e9,
+        "i2": 92e9,
+        "i4": 30e9,
+        "i8": 8.4e9,
+    },
+    outputs={
+        "f4": 0.4e-9,
+        "f8": 0.3e-9,
+        "f16": 1.6e-9,
+        "c8": 1.2e-9,
+        "c16": 2.2e-9,
+        "c32": 3.3e-9,
+        "i2": 0.3e-9,
+        "i4": 0.3e-9,
+        "i8": 0.5e-9,
+    },
+    number={
+        "f": (1.7e-9, 0.05e-9, 0.15e-9, 0.5e-9),
+        "d": (2.8e-9, 0.08e-9, 0.32e-9, 1e-9),
+        "F": (1.7e-9, 0.1e-9, 0.1e-9, 0.55e-9),
+        "D": (2e-9, 0.3e-9, 0.14e-9, 0.9e-9),
+    },
+    row=64e-9,
+    whole=1.6,
+    far=0.025e-9,
+    new=0.1e-9,
+    call=21e-6,
+)
+# NEON lies between SSE4.2, whose lanes it has, and AVX2, with its FMA; what compilers take for granted is
+# often SSE2.
 _RATES = {
     "x86_vnni": _X86_V4,
     "x86_v4": _X86_V4,
@@ -249,6 +284,12 @@ def tile_sizes(
             least, sizes = min((seconds(tried), tried) for tried in _with(sizes, axis, sides[axis]))
     nbytes = (8 if len(sizes) == 1 else 6) * math.prod(sizes) * item
     return Blocks(sizes, least, nbytes, TAPS * block_seconds(dtype, sizes, columns))
+
+
+def n_blocks(dtype: Dtype, sizes: tuple[int, ...], n_out: tuple[int, ...], n_taps: tuple[int, ...]) -> int:
+    """Blocks of `tile_sizes` that so many outputs take."""
+    reals = [_real(dtype)[1], *[1] * (len(sizes) - 1)]
+    return math.prod(-(-out // (r * size - m + 1)) for out, r, size, m in zip(n_out, reals, sizes, n_taps))
 
 
 def _with(sizes: tuple[int, ...], axis: int, choices: Iterable[int]) -> Iterable[tuple[int, ...]]:

@@ -12,6 +12,8 @@ cdef struct Axis:
     int boundary
 
 cdef const fc_kernels* kernels_of(int dtype) noexcept nogil
+cdef bint streams(cnp.ndarray y) noexcept
+cdef bint not_finite(const char* sums, Py_ssize_t n, Py_ssize_t step, int item, int part) noexcept nogil
 cdef Py_ssize_t copied(const fc_kernels* kernels, Py_ssize_t n, Py_ssize_t n_taps) noexcept nogil
 cdef void corr_line(const fc_kernels* kernels, int item, const char* x, const Axis* axis, const char* constant,
                     Py_ssize_t start, const char* h, Py_ssize_t n_taps, char* y, Py_ssize_t n, char* line) noexcept nogil

@@ -17,4 +17,5 @@ def correlate(
     cval: Any,
     workers: int,
     tick: Callable[[float], object] | None = None,
-) -> None: ...
+    look: bool = False,
+) -> bool: ...

@@ -11,7 +11,7 @@ results do not depend on the number of threads. The caller (_methods, _blocks) h
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
 import numpy as np
@@ -27,6 +27,24 @@ from fastconv._rounds cimport Task, new_task, run_task, unit_function
 
 cnp.import_array()
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #ifdef __linux__
+    #include <sys/mman.h>
+    #include <unistd.h>
+    /* Is the page there already? Fresh ones come through the cache, when the system clears them. */
+    static int fc_page_is_there(const char *p) {
+        unsigned char there = 0;
+        const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+        return mincore((void *)((uintptr_t)p / page * page), 1, &there) == 0 && (there & 1);
+    }
+    #else
+    static int fc_page_is_there(const char *p) { (void)p; return 0; }
+    #endif
+    """
+    bint fc_page_is_there(const char* p) noexcept nogil
+
 cdef enum:
     MAX_AXES = 64                   # NumPy's
     SPAN = 8192                     # outputs of a line in one unit
@@ -39,12 +57,15 @@ cdef enum:
     PANEL_BYTES_2 = 256 * 1024      # or in L2, where panels for L1 would be narrow, or the rows
     MANY_ROWS = 32                  # fewer than so many, read as long streams from beyond L2
     L1_WAY = 4096                   # rows a multiple of this apart share their cache sets
-    L1_ROWS = 6                     # so many of them fit, and the output
     MANY_TAPS = 200                 # beside the products of so many taps the copy of a row costs nothing
+    STREAM_BYTES = 32 * 1024 * 1024 # so many bytes of outputs of few taps go past the caches,
+    STREAM_TAPS = 12                # which to wait for takes longer than the products
 cdef double UNIT_MACS = 4e7         # per lane: no unit holds up a signal for long
 
 cdef const fc_kernel_table* TABLE = <const fc_kernel_table*>PyCapsule_GetPointer(
     _kernels.table("direct"), FC_KERNEL_TABLE)
+# So many rows that share cache sets fit, and the output: of 8 ways, or of the 12 that most CPUs with AVX-512 have.
+cdef Py_ssize_t L1_ROWS = 10 if TABLE.vector_bytes == 64 else 6
 DTYPES = {
     np.dtype(name): code for name, code in [
         ("float32", FC_F32), ("float64", FC_F64), ("complex64", FC_C64), ("complex128", FC_C128),
@@ -76,6 +97,10 @@ cdef struct Job:
     Py_ssize_t pointers             # bytes of the tables of pointers to them
     Py_ssize_t left, right          # outputs in panels of their own, whose windows leave x
     bint copies                     # of all rows, even if they lie inside x
+    bint streams                    # outputs go past the caches
+    int part                        # bytes of a float to look at, or 0
+    Py_ssize_t seen                 # bytes from the scratch to sums of the outputs that were looked at
+    int* spoiled                    # set if some output is not finite
 
 cdef const fc_kernels* kernels_of(int dtype) noexcept nogil:
     return &TABLE.dtype[dtype]
@@ -84,6 +109,25 @@ cdef const fc_kernels* kernels_of(int dtype) noexcept nogil:
 cdef Py_ssize_t copied(const fc_kernels* kernels, Py_ssize_t n, Py_ssize_t n_taps) noexcept nogil:
     """How many elements `line` needs to hold in corr_line for a contiguous x, with 0 <= -start < n_taps."""
     return min(n, 2 * max(n_taps, <Py_ssize_t>kernels.block) + SHORT * kernels.lanes) + n_taps - 1
+
+
+cdef bint streams(cnp.ndarray y) noexcept:
+    """Whether so large an output had better go past the caches: memory that was used before."""
+    cdef Py_ssize_t nbytes = cnp.PyArray_NBYTES(y)
+    return nbytes >= STREAM_BYTES and fc_page_is_there(<const char*>cnp.PyArray_DATA(y) + nbytes // 2)
+
+
+cdef bint not_finite(const char* sums, Py_ssize_t n, Py_ssize_t step, int item, int part) noexcept nogil:
+    """Whether one of n elements, of floats of `part` bytes, is not finite: of those `step` apart, and the last."""
+    cdef Py_ssize_t i
+    cdef const char* at
+    cdef int k
+    cdef double zero = 0
+    for i in range((n + step - 2) // step + 1):
+        at = sums + min(n - 1, i * step) * item
+        for k in range(item // part):
+            zero += 0 * ((<const float*>at)[k] if part == 4 else (<const double*>at)[k])
+    return zero != 0
 
 
 # ---- lines -------------------------------------------------------------------------------------------------------
@@ -269,6 +313,8 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
         n = min(job.panel, col.n_out - job.right - first)
     width = max(n, job.kernels.lanes)
     y += first * col.y
+    if job.part:
+        memset(scratch + job.seen, 0, n * item)
     for p in range(job.n_passes):
         part = job.passes + p
         point_at_planes(job, part, x, z, planes)
@@ -299,15 +345,28 @@ cdef void tile_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
                     rows[q * height + i] = rows[q * height]
             oldest += job.tile_rows - (height if oldest + job.tile_rows >= height else 0)
             to = y + (begin + top) * row.y
-            in_place = p == 0 and n == width and n_rows == job.tile_rows and col.y == item and row.y % item == 0
+            in_place = p == 0 and n == width and n_rows == job.tile_rows and col.y == item and row.y % item == 0 \
+                and not job.streams
             tile(rows, part.n_planes, w + part.offset, part.n_rows, part.n_cols, to if in_place else sums,
                  row.y // item if in_place else job.panel, width)
+            if job.part:                                # a value of x spoils as many rows as the kernel has
+                for i in range(n_rows):
+                    if (top + i) % row.n_taps == 0 or begin + top + i + 1 == end:
+                        job.kernels.add(to + i * row.y if in_place else sums + i * job.panel * item,
+                                        scratch + job.seen, n)
             if not in_place:
                 for i in range(n_rows):
-                    if p == 0:
+                    if job.streams:
+                        job.kernels.stream(sums + i * job.panel * item, to + i * row.y, n * item)
+                    elif p == 0:
                         copy_strided(to + i * row.y, col.y, sums + i * job.panel * item, item, n, item)
                     else:
                         add_strided(job, sums + i * job.panel * item, to + i * row.y, n, line)
+
+    if job.streams:
+        job.kernels.stream(NULL, NULL, 0)
+    if job.part and not_finite(scratch + job.seen, n, col.n_taps, item, job.part):
+        job.spoiled[0] = 1
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -327,7 +386,7 @@ cdef Axis axis_of(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int i, tuple lo, 
 
 
 def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary, cval,
-              int workers, tick=None):
+              int workers, tick=None, bint look=False):
     """y[b, o] = sum_t w[b, t] x[b, o + t - lo], where `boundary` says what x is outside.
 
     Parameters
@@ -343,10 +402,25 @@ def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo
         As `_threads.resolve_workers` gave it.
     tick : callable, optional
         Called with the fraction done, some times a second.
+    look : bool
+        Whether to look for values of y that are not finite.
+
+    Returns
+    -------
+    bool
+        Whether there may be such.
     """
     cdef Task task = prepare(x, w, y, n_batch, lo, boundary, cval)
-    if task is not None:
-        run_task(task, workers, tick)
+    cdef int spoiled = 0
+    cdef Job* job
+    if task is None:
+        return False
+    job = <Job*>task.work.job
+    if look and job.n_passes == 1 and job.seen and x.dtype.char in "fdFD":
+        job.part = <int>x.itemsize // (1 if x.dtype.kind == "f" else 2)
+        job.spoiled = &spoiled
+    run_task(task, workers, tick)
+    return spoiled != 0 or job.part == 0
 
 
 cdef Task prepare(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tuple lo, tuple boundary, cval):
@@ -355,12 +429,14 @@ cdef Task prepare(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tupl
     cdef int nd = x.ndim, i, a, col = -1, row = -1, item = <int>x.itemsize
     cdef bint[MAX_AXES] convolved
     cdef bint any_convolved = False
-    cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
+    cdef cnp.ndarray constant = np.zeros(1, x.dtype)
     cdef cnp.ndarray packed
     cdef Py_ssize_t n_units, n_lines = 1, size, stride, macs = 1, unit_outputs
     cdef cnp.ndarray passes
     cdef const fc_kernels* k = kernels_of(DTYPES[x.dtype])
 
+    if cval:
+        constant[0] = cval
     for i in range(nd):
         if y.shape[i] == 0:
             return None
@@ -444,7 +520,9 @@ cdef Task prepare(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tupl
         unit_outputs = min(job.panel, job.col.n_out) * min(job.strip, job.row.n_out)
         task.work.unit = <unit_function>tile_unit
         task.work.n_units = n_lines * job.n_plane_out * job.n_panels * job.n_strips
-        task.work.scratch_bytes = job.pointers + job.ring_rows * job.pitch + (job.tile_rows + 1) * job.panel * item
+        job.seen = job.pointers + job.ring_rows * job.pitch + (job.tile_rows + 1) * job.panel * item
+        task.work.scratch_bytes = job.seen + job.panel * item
+        job.streams = job.n_passes == 1 and macs <= STREAM_TAPS and job.col.y == item and streams(y)
     task.work.unit_seconds = unit_seconds(k, macs, unit_outputs)
     task.work.x_at = <char*>&job.x - task.work.job
     task.work.y_at = <char*>&job.y - task.work.job

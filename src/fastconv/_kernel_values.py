@@ -13,9 +13,12 @@ largest element that remains, again and again, and so along one axis after the o
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from fastconv._cost import rates
 from fastconv._problem import Array, Kept, Problem
 
 Terms = list[list[Array]]  # by term and axis
@@ -25,12 +28,13 @@ SLACK = 3.0
 FLOOR = 1e-150  # largest element of a kernel, at least: the factors of smaller ones are not exact
 SAMPLE = 12  # rows and columns of a large kernel that are looked at first
 INTEGERS = "hHiIlLqQ"
-RATE = {"f": 28e9, "d": 14e9, "F": 7e9, "D": 3.5e9}  # products a second, one axis after the other
-OTHER_RATE = 7e9
+SHARE = 0.58  # of the rate of products, one axis after the other
+OTHER_RATE = 7e9  # products a second, of integers
 SPARSE_RATE = 0.45  # of it, where every product loads an element
 PASS = 0.09e-9  # seconds a byte of the output, beside its products
 MOST_SHARE = 0.3  # of taps that are not zero, in a kernel that is called sparse
 FEW = 4096  # elements of a kernel that are all looked at
+REMEMBERED = 1 << 14  # bytes of a kernel, at most
 LOOK = 50e-6  # seconds to find factors, and to begin
 
 # ---- sums of outer products --------------------------------------------------------------------------------
@@ -45,15 +49,21 @@ def can_separate(problem: Problem) -> bool:
 def separable_seconds(problem: Problem, terms: int = 1) -> float:
     """An estimate on one thread, by default the least for any kernel."""
     outputs = math.prod(problem.batch) * math.prod(problem.n_out)
-    rate = RATE.get(problem.dtype.char, OTHER_RATE)
+    rate = _rate(problem)
     return LOOK + outputs * (terms * sum(problem.m) / rate + PASS * problem.dtype.itemsize)
+
+
+def _rate(problem: Problem) -> float:
+    """Products a second, one axis after the other."""
+    kind, size = problem.dtype.kind, problem.dtype.itemsize
+    return SHARE * rates().products[f"{kind}{size}"] if kind in "fc" else OTHER_RATE
 
 
 def look_separable(problem: Problem, w: Array, kept: Kept) -> float:
     """The estimate for a kernel, whose factors are kept; infinite if it has too many terms to be worth it."""
     n_batch = len(problem.batch)
     if "factors" not in kept:
-        kept["factors"] = factors(_signed(w.astype(problem.dtype, copy=False)), n_batch)
+        kept["factors"] = _factors_of(_signed(w.astype(problem.dtype, copy=False)), n_batch)
     found = kept["factors"]
     return math.inf if found is None else separable_seconds(problem, found.shape[-1] // sum(problem.m))
 
@@ -61,6 +71,21 @@ def look_separable(problem: Problem, w: Array, kept: Kept) -> float:
 def _signed(w: Array) -> Array:
     """Unsigned integers as the signed ones of the same bits: small negative numbers have factors."""
     return w.view(w.dtype.char.lower()) if w.dtype.kind == "u" else w
+
+
+def _factors_of(w: Array, n_batch: int) -> Array | None:
+    """`factors`, which are remembered for small kernels."""
+    if w.nbytes > REMEMBERED:
+        return factors(w, n_batch)
+    return _remembered(w.tobytes(), w.dtype, w.shape, n_batch)
+
+
+@lru_cache(maxsize=128)
+def _remembered(w: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], n_batch: int) -> Array | None:
+    found = factors(np.frombuffer(w, dtype).reshape(shape), n_batch)
+    if found is not None:
+        found.flags.writeable = False
+    return found
 
 
 def factors(w: Array, n_batch: int) -> Array | None:
@@ -174,13 +199,13 @@ def _exact_term(w: Array) -> Terms | None:
 
 def can_skip(problem: Problem) -> bool:
     """Whether the driver takes its dtype."""
-    return problem.dtype.char in RATE or problem.dtype.char in INTEGERS
+    return problem.dtype.char in "fdFD" or problem.dtype.char in INTEGERS
 
 
 def sparse_seconds(problem: Problem, taps: int = 1) -> float:
     """An estimate on one thread, by default the least for any kernel."""
     outputs = math.prod(problem.batch) * math.prod(problem.n_out)
-    rate = SPARSE_RATE * RATE.get(problem.dtype.char, OTHER_RATE)
+    rate = SPARSE_RATE * _rate(problem)
     return LOOK / 4 + math.prod(problem.m) * 1e-9 + outputs * (taps / rate + PASS * problem.dtype.itemsize)
 
 

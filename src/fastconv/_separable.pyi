@@ -16,4 +16,5 @@ def correlate(
     cval: Any,
     workers: int,
     tick: Callable[[float], object] | None = None,
+    look: bool = True,
 ) -> list[tuple[slice, ...]]: ...

@@ -4,20 +4,22 @@
 
 A unit of work is a box of outputs. Each line of x that it needs, continued by its boundary, is filtered once (kernel
 corr1d) into a ring of lines; the kernel `column` sums these up along the next axis, for all terms at once. With more
-axes, boxes filtered so far stand in a ring of the next axis. Nothing as large as x is stored. Units depend on the
-problem alone, so results do not depend on the number of threads. The caller has validated everything; where values
+axes, boxes filtered so far stand in a ring of the next axis. One term along two axes takes the other order: the kernel
+`column` sums up rows of x where they lie, for a band of rows; what stands beyond their ends is copied within them, and
+corr1d makes the outputs. Nothing as large as x is stored. Units depend on the problem alone, so
+results do not depend on the number of threads. The caller has validated everything; where values
 are not finite it is told the boxes.
 """
 
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
 import numpy as np
 
 from fastconv._direct import DTYPES
 
-from fastconv._boundary cimport ZERO, copy_line, copy_strided, source
-from fastconv._direct cimport Axis, corr_line, kernels_of
+from fastconv._boundary cimport CONSTANT, ZERO, copy_line, copy_strided, source
+from fastconv._direct cimport Axis, corr_line, kernels_of, not_finite, streams
 from fastconv._kernels.table cimport FC_FIXED_HEIGHTS, fc_kernels, fc_tile
 from fastconv._rounds cimport run, unit_function
 
@@ -31,6 +33,9 @@ cdef enum:
     PANEL = 96                      # vectors across a box, at least if there is a choice
     STRIP = 8                       # outputs of a box along its last axis: so many times the taps, that few lines are
     LEAST_STRIP = 128               # filtered twice, and not fewer than this
+    BAND_BYTES = 192 * 1024         # rows summed up along the columns, most of them whole: they stay in L2
+    BANDS = 8                       # of a unit
+    STREAM_TAPS = 7                 # outputs of more are not worth a way past the caches
 cdef double UNIT_MACS = 4e7         # per lane: no unit holds up a signal for long
 
 
@@ -59,6 +64,8 @@ cdef struct Job:
     Py_ssize_t panel                # outputs of a unit along its lines, at most
     Py_ssize_t n_units              # of a batch element
     Py_ssize_t sums, seen, line     # bytes from the scratch to a band of outputs, to sums of outputs, to a line's copy
+    bint columns_first, streams     # one term along two axes; its outputs go past the caches
+    Py_ssize_t moves                # then: bytes from the scratch to pairs of bytes from a row
     int part                        # bytes of a float, or 0
     char* spoiled                   # by unit: whether it holds values that are not finite
 
@@ -81,7 +88,7 @@ cdef const char* line_of(const Job* job, int term, const char* x, const char* w,
     return to
 
 
-cdef void look(const Job* job, const Py_ssize_t* n, Py_ssize_t line, Py_ssize_t start, Py_ssize_t n_rows, const char* y,
+cdef void look_at(const Job* job, const Py_ssize_t* n, Py_ssize_t line, Py_ssize_t start, Py_ssize_t n_rows, const char* y,
                char* scratch) noexcept nogil:
     """Add up some of a unit's outputs: of lines `start` ... along the top axis, number `line` along the axes between.
 
@@ -104,19 +111,6 @@ cdef void look(const Job* job, const Py_ssize_t* n, Py_ssize_t line, Py_ssize_t 
             else:
                 copy_strided(copy, job.item, y + i * job.to_y[job.top], job.to_y[0], n[0], job.item)
                 job.kernels.add(copy, scratch + job.seen, n[0])
-
-
-cdef bint spoilt(const Job* job, const char* sums, Py_ssize_t n) noexcept nogil:
-    """Whether what `look` added up is not finite: so is some output, or some are near the largest float."""
-    cdef Py_ssize_t i, taps = job.col.n_taps
-    cdef const char* at
-    cdef int part
-    cdef double zero = 0
-    for i in range((n + taps - 2) // taps + 1):
-        at = sums + min(n - 1, i * taps) * job.item
-        for part in range(job.item // job.part):
-            zero += 0 * ((<const float*>at)[part] if job.part == 4 else (<const double*>at)[part])
-    return zero != 0
 
 
 cdef void box(const Job* job, int k, int term, int n_terms, const char* x, const char* w, const Py_ssize_t* first,
@@ -173,8 +167,112 @@ cdef void box(const Job* job, int k, int term, int n_terms, const char* x, const
                     copy_strided(to + i * to_y[k], to_y[0], scratch + job.sums + i * job.panel * job.item, job.item,
                                  n[0], job.item)
             if k == job.top and job.part:
-                look(job, n, line, start, n_rows, to, scratch)
+                look_at(job, n, line, start, n_rows, to, scratch)
         oldest = (oldest + band) % height
+
+
+# ---- one term along two axes ---------------------------------------------------------------------------------------
+
+cdef inline void move(char* line, const Py_ssize_t* moves, Py_ssize_t count, int item) noexcept nogil:
+    """Elements of a line to other places in it."""
+    cdef Py_ssize_t i
+    if item == 4:
+        for i in range(count):
+            memcpy(line + moves[2 * i], line + moves[2 * i + 1], 4)
+    elif item == 8:
+        for i in range(count):
+            memcpy(line + moves[2 * i], line + moves[2 * i + 1], 8)
+    else:
+        for i in range(count):
+            memcpy(line + moves[2 * i], line + moves[2 * i + 1], item)
+
+
+cdef Py_ssize_t moves_of(const Axis* col, Py_ssize_t first, Py_ssize_t n, int item, Py_ssize_t* moves) noexcept nogil:
+    """(to, from) of what stands beyond the ends of x in the line that n outputs from `first` on need; how many pairs.
+
+    The constant comes from the end of the line. -1 where an element is needed that does not lie in the line.
+    """
+    cdef Py_ssize_t start = first - col.lo, end = start + n + col.n_taps - 1, c = start, s, count = 0
+    cdef Py_ssize_t low = max(start, <Py_ssize_t>0), high = min(end, col.n_in)
+    while c < end:
+        if c == low:
+            c = high
+            continue
+        s = source(c, col.n_in, col.boundary)
+        if 0 <= s < low or s >= high:
+            return -1
+        if moves != NULL:
+            moves[2 * count] = (c - start) * item
+            moves[2 * count + 1] = ((s if s >= 0 else end) - start) * item
+        count += 1
+        c += 1
+    return count
+
+
+cdef void plane(const Job* job, const char* x, const char* w, const Py_ssize_t* first, const Py_ssize_t* n, char* y,
+                char* scratch) noexcept nogil:
+    """A box of outputs: n[1] rows across n[0] columns."""
+    cdef const Axis* col = &job.col
+    cdef const Axis* row = &job.level[1].axis
+    cdef const void** rows = <const void**>(scratch + job.level[1].pointers)
+    cdef Py_ssize_t* moves = <Py_ssize_t*>(scratch + job.moves)
+    cdef Py_ssize_t pitch = job.to_slot[1], band = job.kernels.column_rows, height = band + row.n_taps - 1
+    cdef Py_ssize_t start = first[0] - col.lo, end = start + n[0] + col.n_taps - 1
+    cdef Py_ssize_t low = max(start, <Py_ssize_t>0), width = min(end, col.n_in) - low
+    cdef Py_ssize_t n_moves = moves_of(col, first[0], n[0], job.item, moves), top = 0, n_rows, i, s
+    cdef const char* taps = w + job.level[1].taps
+    cdef char* lines = scratch + job.level[1].ring + (start - low) * job.item % LINE_BYTES + LINE_BYTES
+    cdef char* outside = scratch + job.sums
+    cdef char* line = scratch + job.line
+    cdef char* to
+    cdef bint in_place = job.to_y[0] == job.item and not job.streams
+    cdef fc_tile tile = job.kernels.column[0]
+    if row.n_taps < FC_FIXED_HEIGHTS and job.kernels.column[row.n_taps] != NULL:
+        tile = job.kernels.column[row.n_taps]
+    if col.boundary <= CONSTANT or row.boundary <= CONSTANT:
+        copy_line(outside, NULL, 0, 0, ZERO, job.constant, 0, width, job.item)
+    if col.boundary <= CONSTANT and n_moves > 0:
+        for i in range(height):
+            rows[i] = outside
+        tile(rows, 1, taps, row.n_taps, 1, lines + (end - start) * job.item, pitch // job.item, job.kernels.lanes)
+    while top < n[1]:
+        n_rows = min(band, n[1] - top)
+        for i in range(height):                         # those past the last only feed outputs that are thrown away
+            s = source(first[1] + top + min(i, n_rows + row.n_taps - 2) - row.lo, row.n_in, row.boundary)
+            rows[i] = x + s * row.x + low * job.item if s >= 0 else outside
+        tile(rows, 1, taps, row.n_taps, 1, lines + (low - start) * job.item, pitch // job.item, width)
+        for i in range(n_rows if n_moves else 0):
+            move(lines + i * pitch, moves, n_moves, job.item)
+        for i in range(n_rows):
+            to = y + (top + i) * job.to_y[1]
+            job.kernels.corr1d(lines + i * pitch, w + job.col_taps, to if in_place else line, n[0], col.n_taps)
+            if job.streams:
+                job.kernels.stream(line, to, n[0] * job.item)
+            elif not in_place:
+                copy_strided(to, job.to_y[0], line, job.item, n[0], job.item)
+        if job.part:
+            look_at(job, n, 0, top, n_rows, y + top * job.to_y[1], scratch)
+        top += band
+
+
+cdef bint _columns_first(Job* job) noexcept:
+    """Whether `plane` can do it, and how large its boxes are then."""
+    cdef const Axis* col = &job.col
+    cdef Py_ssize_t lanes = job.kernels.lanes, band = job.kernels.column_rows, item = job.item, taps = col.n_taps
+    cdef Py_ssize_t panel = min(col.n_out, _equal(col.n_out, max(BAND_BYTES // (band * item), 4 * taps), 8 * lanes))
+    cdef Py_ssize_t part, n, low
+    if job.top != 1 or job.n_terms != 1 or job.as_is or col.x != item:
+        return False
+    for part in range((col.n_out + panel - 1) // panel):
+        n = min(panel, col.n_out - part * panel)
+        low = part * panel - col.lo
+        if min(low + n + taps - 1, col.n_in) - max(low, <Py_ssize_t>0) < lanes:
+            return False
+        if moves_of(col, part * panel, n, <int>item, NULL) < 0:
+            return False
+    job.panel = panel
+    job.level[1].extent = BANDS * band
+    return True
 
 
 cdef void cut(const Job* job, Py_ssize_t unit, Py_ssize_t* first, Py_ssize_t* n) noexcept nogil:
@@ -205,9 +303,14 @@ cdef void box_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogi
     for k in range(job.top + 1):
         y += first[k] * job.to_y[k]
     memset(scratch + job.seen, 0, n[0] * job.item)
-    box(job, job.top, 0, job.n_terms, x, w, first, n, y, job.to_y, scratch)
+    if job.columns_first:
+        plane(job, x, w, first, n, y, scratch)
+    else:
+        box(job, job.top, 0, job.n_terms, x, w, first, n, y, job.to_y, scratch)
+    if job.streams:
+        job.kernels.stream(NULL, NULL, 0)
     if job.part:
-        job.spoiled[unit] = spoilt(job, scratch + job.seen, n[0])
+        job.spoiled[unit] = not_finite(scratch + job.seen, n[0], job.col.n_taps, job.item, job.part)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -221,7 +324,7 @@ cdef Axis axis_of(cnp.ndarray x, cnp.ndarray y, int i, Py_ssize_t n_taps, Py_ssi
 
 
 def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_batch, tuple lo, tuple boundary, cval,
-              int workers, tick=None):
+              int workers, tick=None, bint look=True):
     """y[b, o] = sum over q, t of f_0[b, q, t_0] f_1[b, q, t_1] ... x[b, o + t - lo].
 
     Parameters
@@ -235,6 +338,8 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
         Taps along the convolved axes.
     n_batch, lo, boundary, cval, workers, tick
         As for `_direct.correlate`.
+    look : bool
+        Whether to look for values that are not finite.
 
     Returns
     -------
@@ -249,7 +354,7 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
     cdef Job job
     cdef Axis axis
     cdef int nd = x.ndim, i, k, col = -1, item = <int>x.itemsize
-    cdef cnp.ndarray constant = np.full(1, cval, x.dtype)
+    cdef cnp.ndarray constant = np.zeros(1, x.dtype)
     cdef cnp.ndarray flags
     cdef Py_ssize_t n_elements = 1, stride, outputs, taps = 0, unit, scratch
     cdef Py_ssize_t[MAX_AXES] first, n
@@ -258,6 +363,8 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
 
     if y.size == 0:
         return []
+    if cval:
+        constant[0] = cval
     convolved = [i for i in range(n_batch, nd)
                  if m[i - n_batch] > 1 or lo[i - n_batch] or x.shape[i] != y.shape[i]]
     if len(convolved) < 2:
@@ -304,11 +411,12 @@ def correlate(cnp.ndarray x, cnp.ndarray factors, tuple m, cnp.ndarray y, int n_
         if i < n_batch:
             stride *= factors.shape[i]
     scratch = _sizes(&job)
+    job.streams = job.columns_first and job.to_y[0] == item and job.col.n_taps <= STREAM_TAPS and streams(y)
     outputs = min(job.panel, job.col.n_out)
     for k in range(1, job.top + 1):
         outputs *= min(job.level[k].extent, job.level[k].axis.n_out)
-    flags = np.zeros(n_elements * job.n_units, np.uint8)
-    job.part = 0 if x.dtype.kind not in "fc" else item if x.dtype.kind == "f" else item // 2
+    job.part = 0 if not look or x.dtype.kind not in "fc" else item if x.dtype.kind == "f" else item // 2
+    flags = np.zeros(n_elements * job.n_units if job.part else 0, np.uint8)
     job.spoiled = <char*>cnp.PyArray_DATA(flags)
     seconds = outputs * (taps / (3e9 * kernels.lanes) + 0.25e-9) + 100e-9
     run(&job, <unit_function>box_unit, n_elements * job.n_units, seconds, scratch, workers, tick)
@@ -334,6 +442,10 @@ cdef Py_ssize_t _sizes(Job* job) noexcept:
     cdef double lines = 1, ratio
     cdef int k, widest
     cdef Level* top = &job.level[job.top]
+    job.columns_first = _columns_first(job)
+    if job.columns_first:
+        _count_units(job)
+        return _rows(job)
     for k in range(1, job.top + 1):
         job.level[k].extent = job.level[k].axis.n_out
         job.level[k].height = band + job.level[k].axis.n_taps - 1
@@ -355,11 +467,36 @@ cdef Py_ssize_t _sizes(Job* job) noexcept:
     top.extent = max(<Py_ssize_t>LEAST_STRIP, STRIP * top.axis.n_taps)
     top.extent = max(<Py_ssize_t>1, min(top.extent, <Py_ssize_t>(UNIT_MACS * lanes / (taps * lines * job.panel))))
     top.extent = _equal(top.axis.n_out, top.extent, band)
+    _count_units(job)
+    return _rings(job)
+
+
+cdef void _count_units(Job* job) noexcept:
+    cdef int k
     job.n_units = (job.col.n_out + job.panel - 1) // job.panel
     for k in range(1, job.top + 1):
         job.level[k].n_parts = (job.level[k].axis.n_out + job.level[k].extent - 1) // job.level[k].extent
         job.n_units *= job.level[k].n_parts
-    return _rings(job)
+
+
+cdef Py_ssize_t _pitch(Py_ssize_t bytes) noexcept:
+    """From line to line: an odd number of cache lines, so that they spread over all cache sets."""
+    return ((bytes + LINE_BYTES - 1) // LINE_BYTES | 1) * LINE_BYTES
+
+
+cdef Py_ssize_t _rows(Job* job) noexcept:
+    """Lay the scratch of `plane` out; its bytes."""
+    cdef Level* level = &job.level[1]
+    cdef Py_ssize_t line = (job.panel + job.col.n_taps + job.kernels.lanes) * job.item
+    job.to_slot[1] = _pitch(line)
+    job.sums = 0
+    job.seen = _pitch(line)
+    job.line = 2 * _pitch(line)
+    job.moves = 3 * _pitch(line)
+    level.pointers = job.moves + 2 * (job.panel + job.col.n_taps) * sizeof(Py_ssize_t)
+    level.ring = level.pointers + _pitch((job.kernels.column_rows + level.axis.n_taps) * sizeof(void*))
+    level.ring = (level.ring + LINE_BYTES - 1) // LINE_BYTES * LINE_BYTES
+    return level.ring + job.kernels.column_rows * job.to_slot[1] + 2 * LINE_BYTES
 
 
 cdef Py_ssize_t _equal(Py_ssize_t n, Py_ssize_t most, Py_ssize_t unit) noexcept:
@@ -375,10 +512,10 @@ cdef Py_ssize_t _halved(Py_ssize_t n, Py_ssize_t size, Py_ssize_t unit) noexcept
 
 cdef Py_ssize_t _rings(Job* job) noexcept:
     """Lay the scratch out; its bytes."""
-    cdef Py_ssize_t item = job.item, at, pitch = (job.panel * item + LINE_BYTES - 1) // LINE_BYTES
+    cdef Py_ssize_t item = job.item, at
     cdef int k, terms
     job.to_slot[0] = item
-    job.to_slot[1] = (pitch + 1 - pitch % 2) * LINE_BYTES           # an odd number: lines spread over all cache sets
+    job.to_slot[1] = _pitch(job.panel * item)
     job.sums = 0
     job.seen = job.kernels.column_rows * job.panel * item
     job.line = at = job.seen + job.panel * item

@@ -70,9 +70,8 @@ cdef extern from *:
     int fc_add(int *, int) nogil
     int fc_watch_forks()
 
-# A thread must have this much work: to wake one that sleeps, or to wait for one that another process keeps from
-# running, costs about half of it.
-cdef double SECONDS_PER_THREAD = 100e-6
+# A thread must have this much work: to wake one that sleeps costs about half of it.
+cdef double SECONDS_PER_THREAD = 40e-6
 # libgomp ends the process when the system refuses it a thread.
 cdef int MOST_THREADS = 256
 

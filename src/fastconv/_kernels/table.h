@@ -9,6 +9,7 @@
            tile[kh] where that entry is set, else tile[0] for kh >= tile_rows - 1. column is the same for kw = 1, of
            column_rows rows: narrow and tall, since rows are all that its loads can be reused for.
    add     y[i] += x[i], 0 <= i < n.
+   stream  copies n bytes past the caches: another thread sees them after a call with n = 0.
    fft     the convolution FFT's kernels, of the real dtype also for a complex one; NULL where there are none.
 
    Complex vectors lie in two arrays of reals, re and im; twiddle factors and other complex scalars are pairs.
@@ -25,7 +26,7 @@
 #define FASTCONV_KERNEL_TABLE_H
 #include <stddef.h>
 
-#define FC_KERNEL_TABLE "fastconv._kernels.direct.v2"
+#define FC_KERNEL_TABLE "fastconv._kernels.direct.v3"
 #define FC_FFT_TABLE "fastconv._kernels.fft.v2"
 
 enum { FC_F32, FC_F64, FC_LD, FC_C64, FC_C128, FC_I16, FC_I32, FC_I64, FC_I64N, FC_N_DTYPES };
@@ -35,6 +36,7 @@ typedef void (*fc_corr1d)(const void *x, const void *h, void *y, ptrdiff_t n_out
 typedef void (*fc_tile)(const void *const *rows, ptrdiff_t n_planes, const void *w, ptrdiff_t kh, ptrdiff_t kw, void *y,
                         ptrdiff_t ldy, ptrdiff_t n);
 typedef void (*fc_add)(const void *x, void *y, ptrdiff_t n);
+typedef void (*fc_stream)(const void *x, void *y, ptrdiff_t n);
 
 typedef void (*fc_fft_pass)(const void *re, const void *im, ptrdiff_t ld, void *to_re, void *to_im, ptrdiff_t to_ld,
                             ptrdiff_t n, ptrdiff_t nodes, const void *w);
@@ -57,6 +59,7 @@ typedef struct {
     fc_corr1d corr1d;
     fc_tile tile[FC_FIXED_HEIGHTS], column[FC_FIXED_HEIGHTS];
     fc_add add;
+    fc_stream stream;
 } fc_kernels;
 
 typedef struct {

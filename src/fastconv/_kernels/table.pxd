@@ -17,6 +17,7 @@ cdef extern from "table.h" nogil:
     ctypedef void (*fc_tile)(const void* const* rows, Py_ssize_t n_planes, const void* w, Py_ssize_t kh,
                              Py_ssize_t kw, void* y, Py_ssize_t ldy, Py_ssize_t n) noexcept nogil
     ctypedef void (*fc_add)(const void* x, void* y, Py_ssize_t n) noexcept nogil
+    ctypedef void (*fc_stream)(const void* x, void* y, Py_ssize_t n) noexcept nogil
     ctypedef void (*fc_fft_pass)(const void* re, const void* im, Py_ssize_t ld, void* to_re, void* to_im,
                                  Py_ssize_t to_ld, Py_ssize_t n, Py_ssize_t nodes, const void* w) noexcept nogil
     ctypedef void (*fc_fft_product)(void* re, void* im, const void* h, Py_ssize_t nodes, const void* w) noexcept nogil
@@ -41,6 +42,7 @@ cdef extern from "table.h" nogil:
         fc_tile[FC_FIXED_HEIGHTS] tile
         fc_tile[FC_FIXED_HEIGHTS] column
         fc_add add
+        fc_stream stream
     ctypedef struct fc_kernel_table:
         int vector_bytes
         fc_kernels* dtype

@@ -56,7 +56,12 @@ class Settings(NamedTuple):
     overflow: str = "wrap"
 
 
+USUAL = Settings()
+
+
 def settings(options: Options) -> Settings:
+    if not options:
+        return USUAL
     chosen = Settings(**options)
     for name, allowed in CHOICES.items():
         if getattr(chosen, name) not in allowed:
@@ -67,7 +72,7 @@ def settings(options: Options) -> Settings:
 
 def image(input: Any) -> Array:
     """`input` as an array of numbers; a mask would be lost, so there must be none."""
-    if np.ma.is_masked(input):
+    if type(input) is not np.ndarray and np.ma.is_masked(input):
         raise TypeError("input must not have masked elements: fill them first, e.g. with input.filled(0)")
     return _numeric(_check.array(input, "input"), "input")
 
@@ -177,6 +182,8 @@ def origin(origin: Any, m: int) -> int:
 
 def cval(cval: Any, x: Array) -> Any:
     """`cval` as a number, real unless x is complex."""
+    if type(cval) is float:
+        return cval
     value = np.asarray(cval)
     if value.ndim or value.dtype.kind not in "biufc":
         raise TypeError(f"cval must be a number, got {cval!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, SupportsIndex, Unpack
 
 import numpy as np
@@ -155,12 +156,20 @@ def laplace(
     y = _arguments.output(output, x)
     if len(set(modes)) != 1 or (x.dtype.kind not in "biu" and y.dtype.kind in "biu"):  # each is truncated
         return of_parts(generic_laplace, x, second, y, modes, cval, along, settings)
-    cross = np.zeros((3,) * len(along))
-    for k in range(len(along)):
-        cross[(1,) * k + (slice(None),) + (1,) * (len(along) - 1 - k)] += [1, -2, 1]
     boundary, outside = _arguments.boundary(modes[0]), _arguments.cval(cval, x)
-    correlation(x, cross, sorted(along), [0] * len(along), boundary, outside, y, settings, skip_zeros=True)
+    cross, origins = _cross(len(along)), [0] * len(along)
+    correlation(x, cross, sorted(along), origins, boundary, outside, y, settings, skip_zeros=True)
     return y
+
+
+@lru_cache
+def _cross(ndim: int) -> Array:
+    """[1, -2, 1] along each axis, summed."""
+    cross = np.zeros((3,) * ndim)
+    for k in range(ndim):
+        cross[(1,) * k + (slice(None),) + (1,) * (ndim - 1 - k)] += [1, -2, 1]
+    cross.flags.writeable = False
+    return cross
 
 
 def _edges(

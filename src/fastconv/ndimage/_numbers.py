@@ -5,7 +5,8 @@ SciPy sums in double and truncates; so do we, unless asked otherwise or where an
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,10 +34,18 @@ def arithmetic(
             bound = total * max(-float(info.min), float(info.max), abs(outside))
             dtypes = [dtype for dtype, bits in (("i2", 15), ("i4", 31), ("i8", 63)) if bound < 2.0**bits]
             return np.dtype(dtypes[0] if dtypes else np.float64), True
-    narrow = _narrow(x)
-    narrow = narrow and (settings.rounding == "nearest" if to_integers else y.real.dtype.char in "ef")
-    real = _float(narrow, settings, np.longdouble if y.dtype.char in "gG" else np.float64)
-    return np.result_type(x.dtype, real, w.dtype if w.dtype.kind == "c" else real), False
+    return _float_arithmetic(x.dtype, w.dtype.kind == "c" and w.dtype, y.dtype, settings), False
+
+
+@lru_cache(maxsize=256)
+def _float_arithmetic(
+    x: np.dtype[Any], w: np.dtype[Any] | Literal[False], y: np.dtype[Any], settings: Settings
+) -> np.dtype[Any]:
+    """The dtype of sums that are no whole numbers; `w`: of complex weights."""
+    narrow = _narrow(np.empty(0, x))
+    narrow = narrow and (settings.rounding == "nearest" if y.kind in "biu" else y.char in "efF")
+    real = _float(narrow, settings, np.longdouble if y.char in "gG" else np.float64)
+    return np.result_type(x, real, w or real)
 
 
 def _narrow(x: Array) -> bool:
@@ -70,11 +79,16 @@ def store(values: Array, y: Array, settings: Settings, terms: int = 0) -> None:
         if settings.rounding == "nearest":
             np.rint(values, out=values)
         elif terms and y.itemsize <= 4:
-            values *= 1 + (16 + terms / 8) * np.finfo(values.dtype).eps
+            values *= slack(terms, values.dtype)
     if y.dtype.kind in "iu" and settings.overflow == "saturate":
         np.clip(values, *_limits(y.dtype, values.dtype), out=values)
     with np.errstate(invalid="ignore", over="ignore"):
         np.copyto(y, _wrapped(values, y.dtype) if integers else values, casting="unsafe")
+
+
+def slack(terms: int, dtype: np.dtype[Any]) -> float:
+    """A factor that lifts sums of rounded `terms` over the whole numbers that they should be."""
+    return float(1 + (16 + terms / 8) * np.finfo(dtype).eps)
 
 
 def _limits(to: np.dtype[Any], dtype: np.dtype[Any]) -> tuple[Any, Any]:

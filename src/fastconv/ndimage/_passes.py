@@ -10,22 +10,29 @@ of the driver for separable kernels. Arguments have been checked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _blocks, _separable
+from fastconv import _blocks, _direct, _separable
+from fastconv._cost import rates
 from fastconv._direct import DTYPES
 from fastconv._entry import correlate
 from fastconv._problem import BOUNDARIES, Array, Window
 from fastconv._threads import resolve_workers
+from fastconv.ndimage import _integers
 from fastconv.ndimage._arguments import Settings
+from fastconv.ndimage._boxes import SUMS, Box, means, sums
 from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
 SLAB_BYTES = 1 << 20
-LONG = 64  # more taps along an axis may be faster by a transform
+LONG = 5 * rates().vector_bytes // 2  # more taps along an axis are faster by a transform
 VOLUME_BYTES = 80  # more taps along three axes or more have the driver filter much of its boxes twice
+FEW = 12  # so many taps are summed directly the fastest,
+SMALL = 100e-6  # and so many seconds of products, beside the search for a better method
 
 
 class Kernel(NamedTuple):
@@ -35,7 +42,19 @@ class Kernel(NamedTuple):
     axis: int
     boundary: str
     origin: int = 0
-    divisor: int = 1  # of the sums
+    divisor: int = 1  # of the sums; more than 1: as many weights, all 1
+
+
+class Fusion(NamedTuple):
+    """Passes that the driver for separable kernels makes at once, along ascending axes."""
+
+    dtype: np.dtype[Any]
+    factors: Array
+    m: tuple[int, ...]
+    axes: tuple[int, ...]
+    start: list[int]  # as a `Window` has it
+    lo: tuple[int, ...]
+    codes: tuple[int, ...]
 
 
 def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> None:
@@ -49,8 +68,12 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
         passes(x.imag, kernels, cval.imag, y.imag, settings)
     elif not kernels:
         store(x.copy(), y, settings)
-    elif x.size and (dtype := _at_once(x, kernels, cval, y, settings)):
-        _fused(x, sorted(kernels, key=lambda kernel: kernel.axis), y, dtype, settings)
+    elif all(kernel.divisor > 1 for kernel in kernels) and means(x, _boxes(kernels), cval, y, settings):
+        pass
+    elif x.dtype.kind in "biu" and _narrow(x, kernels, cval, y, settings):
+        pass
+    elif x.size and (fusion := _fusion_of(x, kernels, cval, y, settings)):
+        _fused(x, fusion, y, settings)
     elif rounds_later(y, settings):
         wide = np.empty(y.shape, wide_dtype(x, settings))
         passes(x, kernels, cval, wide, settings)
@@ -64,22 +87,67 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
             x = target
 
 
-def _at_once(
-    x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings
-) -> np.dtype[Any] | None:
-    """The dtype in which the driver for separable kernels gives what passes one after the other would.
+def _boxes(kernels: Sequence[Kernel]) -> list[Box]:
+    return [Box(kernel.weights.size, kernel.axis, kernel.boundary, kernel.origin) for kernel in kernels]
 
-    None where truncated results come between them, where `cval` stands beside results of the first, and where
+
+def _narrow(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> bool:
+    """Whether the drivers for small integers have computed all passes at once."""
+    if _integers.smoothed(x, kernels, cval, y, settings):
+        return True
+    beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
+    if any(kernel.divisor != 1 or kernel.weights.dtype.kind == "c" for kernel in kernels):
+        return False
+    if beside and len(kernels) > 1:
+        return False
+    if math.prod(kernel.weights.size for kernel in kernels) <= max(_integers.AT_ONCE.values()):
+        ordered = sorted(kernels, key=lambda kernel: kernel.axis)
+        w = reduce(np.multiply.outer, [kernel.weights.astype(np.float64) for kernel in ordered])
+        axes, origins = [kernel.axis for kernel in ordered], [kernel.origin for kernel in ordered]
+        boundaries = [kernel.boundary for kernel in ordered]
+        most = _integers.AT_ONCE if y.itemsize < 4 else _integers.AT_ONCE_WIDE
+        if _integers.correlated(x, w, axes, origins, boundaries, cval, y, settings, most):
+            return True
+    return _integers.smoothed(x, kernels, cval, y, settings, whole=True)
+
+
+def _fusion_of(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> Fusion | None:
+    """The passes as one; None where the driver cannot give what they would, one after the other.
+
+    That is where truncated results come between them or `cval` stands beside results of the first; and where
     the driver would be slower.
     """
-    sizes = [kernel.weights.size for kernel in kernels]
+    if any(kernel.divisor > 1 for kernel in kernels):
+        return None
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
-    if len(sizes) < 2 or min(sizes) == 1 or beside or y.dtype.kind == "b":
+    if len(kernels) < 2 or beside or y.dtype.kind == "b" or max(k.weights.size for k in kernels) > LONG:
         return None
+    key = tuple([(k.weights.tobytes(), k.weights.dtype, *k[1:]) for k in kernels])
+    return _fusion(x.ndim, x.dtype, y.dtype, key, settings)
+
+
+@lru_cache(maxsize=256)
+def _fusion(
+    ndim: int,
+    x_dtype: np.dtype[Any],
+    y_dtype: np.dtype[Any],
+    passes: tuple[tuple[bytes, np.dtype[Any], int, str, int, int], ...],
+    settings: Settings,
+) -> Fusion | None:
+    kernels = [Kernel(np.frombuffer(k[0], k[1]), *k[2:]) for k in sorted(passes, key=lambda k: k[2])]
+    m = tuple(kernel.weights.size for kernel in kernels)
+    x, y = np.empty(0, x_dtype), np.empty(0, y_dtype)
     dtype = wide_dtype(x, settings) if rounds_later(y, settings) else _common_dtype(x, kernels, y, settings)
-    if dtype is None or dtype not in DTYPES:
+    if dtype is None or dtype not in DTYPES or min(m) == 1:
         return None
-    return dtype if max(sizes) <= (LONG if len(sizes) == 2 else VOLUME_BYTES // dtype.itemsize) else None
+    if max(m) > (LONG if len(m) == 2 else VOLUME_BYTES // dtype.itemsize):
+        return None
+    w = [(k.weights if dtype.kind == "i" else k.weights / k.divisor).astype(dtype) for k in kernels]
+    factors = np.concatenate(w).reshape((1,) * (ndim - len(m)) + (-1,))
+    start = [size - 1 - size // 2 - kernel.origin for size, kernel in zip(m, kernels)]
+    lo = tuple(size - 1 - begin for size, begin in zip(m, start))
+    codes = tuple(BOUNDARIES[kernel.boundary] for kernel in kernels)
+    return Fusion(dtype, factors, m, tuple(kernel.axis for kernel in kernels), start, lo, codes)
 
 
 def _common_dtype(x: Array, kernels: Sequence[Kernel], y: Array, settings: Settings) -> np.dtype[Any] | None:
@@ -94,27 +162,24 @@ def _common_dtype(x: Array, kernels: Sequence[Kernel], y: Array, settings: Setti
     return common
 
 
-def _fused(x: Array, kernels: Sequence[Kernel], y: Array, dtype: np.dtype[Any], settings: Settings) -> None:
-    """The passes along ascending axes in the driver for separable kernels: no array is between them."""
-    w = [(k.weights if dtype.kind == "i" else k.weights / k.divisor).astype(dtype) for k in kernels]
-    m, axes = [taps.size for taps in w], [kernel.axis for kernel in kernels]
-    start = [size - 1 - size // 2 - kernel.origin for size, kernel in zip(m, kernels)]
-    order = [*(k for k in range(x.ndim) if k not in axes), *axes]
+def _fused(x: Array, fusion: Fusion, y: Array, settings: Settings) -> None:
+    """The passes in the driver for separable kernels: no array is between them."""
+    dtype, factors, m, axes, start, lo, codes = fusion
     n_batch = x.ndim - len(axes)
-    factors = np.concatenate(w).reshape((1,) * n_batch + (-1,))
-    codes = tuple(BOUNDARIES[kernel.boundary] for kernel in kernels)
+    order = (*(k for k in range(x.ndim) if k not in axes), *axes)
     workers = 0 if settings.workers is None else resolve_workers(settings.workers)
     if np.may_share_memory(x, y) or not x.flags.aligned:
         x = x.copy()
-    at_once = x.dtype == dtype == y.dtype and y.flags.aligned
-    parts = iter([(x, start, y)]) if at_once else _slabs(x, m, axes, start, codes, y, dtype)
-    for xs, first, ys in parts:
-        part = ys if at_once else np.empty(ys.shape, dtype)
+    if x.dtype == dtype == y.dtype and y.flags.aligned:
+        x, y = x.transpose(order), y.transpose(order)
+        _separable.correlate(x, factors, m, y, n_batch, lo, codes, 0, workers, look=False)
+        return
+    for xs, first, ys in _slabs(x, m, axes, start, codes, y, dtype):
+        part = np.empty(ys.shape, dtype)
         lo = tuple(size - 1 - begin for size, begin in zip(m, first))
         source, target = xs.transpose(order), part.transpose(order)
-        _separable.correlate(source, factors, tuple(m), target, n_batch, lo, codes, 0, workers)
-        if part is not ys:
-            store(part, ys, settings, sum(m))
+        _separable.correlate(source, factors, m, target, n_batch, lo, codes, 0, workers, look=False)
+        store(part, ys, settings, sum(m))
 
 
 def correlation(
@@ -149,22 +214,46 @@ def correlation(
             correlation(xs, ws, axes, origins, boundary, k, ys, settings, **options)
         return
 
+    if divisor == 1 and x.dtype.kind in "biu":
+        if _integers.correlated(x, w, axes, origins, [boundary] * len(axes), cval, y, settings):
+            return
+        if len(axes) == 1 and w.dtype.kind == "f":
+            kernel = Kernel(w, axes[0], boundary, origins[0])
+            if _integers.smoothed(x, [kernel], cval, y, settings):
+                return
     skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
+    is_mean = divisor > 1 and dtype in SUMS
+    if is_mean and dtype.kind == "i":
+        dtype = np.dtype(np.int64)
     w = (w if whole else w / divisor).astype(dtype)
     if dtype.kind == "i" and boundary == "constant":
         cval = np.int64(cval).astype(dtype)
     at_once = x.dtype == dtype == y.dtype and not (whole and divisor > 1)
-    if np.may_share_memory(x, y) and (skip_zeros or not at_once):
+    together = np.may_share_memory(x, y)
+    if at_once and not is_mean and not together and len(axes) == x.ndim and _is_small(x, w, y):
+        lo = tuple([m // 2 + origin for m, origin in zip(w.shape, origins)])
+        workers = 0 if settings.workers is None else resolve_workers(settings.workers)
+        codes = (BOUNDARIES[boundary],) * x.ndim
+        cval = cval if boundary == "constant" else 0
+        if _direct.correlate(x, w, y, 0, lo, codes, cval, workers, look=skip_zeros) and skip_zeros:
+            start = [m - 1 - low for m, low in zip(w.shape, lo)]
+            _leave_out_zeros(x, w, axes, start, boundary, cval, y)
+        return
+    if together and (skip_zeros or is_mean or not at_once):
         x = x.copy()
     start = [m - 1 - m // 2 - origin for m, origin in zip(w.shape, origins)]
-    codes = [BOUNDARIES[boundary]] * len(axes)
+    codes = (BOUNDARIES[boundary],) * len(axes)
     parts = iter([(x, start, y)]) if at_once else _slabs(x, w.shape, axes, start, codes, y, dtype, cval)
     for xs, first, ys in parts:
         part = ys if ys.dtype == dtype else np.empty(ys.shape, dtype)
         options = {"axes": tuple(axes), "boundary": boundary, "cval": cval}
         window: Any = Window(tuple(first), tuple(ys.shape[k] for k in axes))
-        correlate(xs, w.conj(), window, **options, out=part, workers=settings.workers)
+        if is_mean:
+            low = w.size - 1 - first[0]
+            sums(xs, w.size, axes[0], low, boundary, cval, part, not whole, settings.workers)
+        else:
+            correlate(xs, w.conj(), window, **options, out=part, workers=settings.workers)
         if skip_zeros:
             _leave_out_zeros(xs, w, axes, first, boundary, cval, part)
         if whole and dtype.kind == "f":
@@ -173,6 +262,14 @@ def correlation(
             part = np.divide(part, divisor, dtype=np.float32 if dtype.itemsize == 2 else np.float64)
         if part is not ys:
             store(part, ys, settings, 0 if whole else w.size)
+
+
+def _is_small(x: Array, w: Array, y: Array) -> bool:
+    """Whether the driver for direct sums takes the arrays as they are, and no other is much faster."""
+    dtype = x.dtype
+    if dtype.char not in "fd" or not (x.flags.aligned and y.flags.aligned):
+        return False
+    return w.size <= FEW or w.size * x.size <= SMALL * rates().products[f"f{dtype.itemsize}"]
 
 
 def _slabs(

@@ -1,0 +1,248 @@
+"""Separable correlation of arrays of small integers by real weights, along one axis or two, into small integers.
+
+    v[o] = sum over i of w_0[i] x~[o + i - lo],    y[o] = sum over j of w_1[j] v~[o + j - lo]
+
+with sums in float32 or float64, v rounded to y's dtype or not. An array is lines, rows and outer axes (_bytes.pxd). A unit
+of work is a strip of rows across a panel of columns, computed in bands: each row of x is continued by its boundary and
+converted, once, into a ring in the cache; the kernel `column` (_kernels/table.h) sums rows up, corr1d along the line. The
+continuation comes first: it commutes with the sums along rows as long as zeros stand outside, if constants do. Units depend
+on the problem alone, so results do not depend on the number of threads.
+"""
+
+from libc.string cimport memcpy
+cimport numpy as cnp
+
+import numpy as np
+
+from fastconv._bytes import ITEMS
+from fastconv._direct import DTYPES
+
+from fastconv._boundary cimport copy_line, copy_strided, source
+from fastconv._bytes cimport TABLE, Axis, Lines, lay_out
+from fastconv._direct cimport kernels_of
+from fastconv._kernels.bytes cimport fc_floats, fc_narrow, fc_widen
+from fastconv._kernels.table cimport FC_FIXED_HEIGHTS, fc_kernels, fc_tile
+from fastconv._rounds cimport run, unit_function
+
+cnp.import_array()
+
+cdef enum:
+    PANEL_BYTES = 3 * 1024          # of sums across a unit, if there is a choice
+    STRIP = 64                      # rows of a unit, or 8 times the taps: few lines are converted twice
+
+
+cdef struct Job:
+    const fc_kernels* kernels
+    fc_widen widen
+    fc_widen widen_again            # of v's integers
+    fc_narrow cut, narrow_first, narrow         # v's rounding, or NULL: within y's range, and beyond; y's
+    double scale_first, scale
+    const char* x
+    char* y
+    const char* w_rows
+    const char* w_cols
+    const char* constant            # the elements that stand at a place outside
+    Lines lines
+    int item                        # bytes of a sum
+    Py_ssize_t panel, n_panels, strip, n_strips # places, rows of a unit, at most
+    Py_ssize_t to_line              # bytes of one line of sums
+    Py_ssize_t small, sums, out, slots, parts, ring       # where these begin in the scratch
+
+
+cdef void load(const Job* job, const char* x, Py_ssize_t first, Py_ssize_t count, char* to, char* scratch) noexcept nogil:
+    """Places first ... first + count - 1 of a row (NULL: constant), continued and converted."""
+    cdef const Axis* col = &job.lines.col
+    cdef Py_ssize_t begin = max(first, <Py_ssize_t>0), end = min(first + count, col.n), item = job.item * job.lines.channels, c
+    if x == NULL or not job.lines.x_dense:
+        copy_line(scratch + job.small, x, col.n, col.x, col.boundary, job.constant, first, count, <int>job.lines.x_place)
+        job.widen(scratch + job.small, to, count * job.lines.channels)
+        return
+    job.widen(x + begin * job.lines.x_place, to + (begin - first) * item, (end - begin) * job.lines.channels)
+    for c in range(begin - first):
+        outside(job, x, first, c, begin, end, to)
+    for c in range(end - first, count):
+        outside(job, x, first, c, begin, end, to)
+
+
+cdef void outside(const Job* job, const char* x, Py_ssize_t first, Py_ssize_t c, Py_ssize_t begin, Py_ssize_t end,
+                  char* to) noexcept nogil:
+    """Place first + c, beyond the ends of a row of which `begin` to end - 1 are converted."""
+    cdef Py_ssize_t s = source(first + c, job.lines.col.n, job.lines.col.boundary), item = job.item * job.lines.channels
+    if begin <= s < end:
+        memcpy(to + c * item, to + (s - first) * item, item)
+    else:
+        job.widen(x + s * job.lines.x_place if s >= 0 else job.constant, to + c * item, job.lines.channels)
+
+
+cdef void strip_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
+    cdef const Axis* row = &job.lines.row
+    cdef const Axis* col = &job.lines.col
+    cdef Py_ssize_t channels = job.lines.channels, band = job.kernels.column_rows, height = band + row.n_taps - 1
+    cdef Py_ssize_t place = unit % job.n_panels * job.panel, top = unit // job.n_panels % job.n_strips * job.strip
+    cdef Py_ssize_t n_places = min(job.panel, col.n - place), n_rows = min(job.strip, row.n - top)
+    cdef Py_ssize_t n_in = n_places + col.n_taps - 1, n = n_in * channels, loaded = 0, needed, b, r, s, i
+    cdef Py_ssize_t left = unit // (job.n_panels * job.n_strips)
+    cdef const void** rows = <const void**>(scratch + job.slots)
+    cdef char* sums
+    cdef const char* x = job.x
+    cdef char* y = job.y
+    cdef fc_tile tile = job.kernels.column[0]
+    cdef int a
+    if row.n_taps < FC_FIXED_HEIGHTS and job.kernels.column[row.n_taps] != NULL:
+        tile = job.kernels.column[row.n_taps]
+    for a in range(job.lines.n_outer - 1, -1, -1):
+        i = left % job.lines.outer[a].n
+        left = left // job.lines.outer[a].n
+        x += i * job.lines.outer[a].x
+        y += i * job.lines.outer[a].y
+    y += top * row.y + place * col.y
+    b = 0
+    while b < n_rows:
+        needed = min(n_rows, b + band) + row.n_taps - 1
+        while loaded < needed:
+            s = source(top - row.lo + loaded, row.n, row.boundary)
+            load(job, x + s * row.x if s >= 0 else NULL, place - col.lo, n_in,
+                 scratch + job.ring + loaded % height * job.to_line, scratch)
+            loaded += 1
+        for i in range(height):         # rows past the last only feed outputs that are thrown away
+            rows[i] = scratch + job.ring + min(b + i, loaded - 1) % height * job.to_line
+        sums = scratch + job.sums
+        if row.n_taps > 1:
+            tile(rows, 1, job.w_rows, row.n_taps, 1, sums, job.to_line // job.item, max(n, <Py_ssize_t>job.kernels.lanes))
+        for r in range(min(band, n_rows - b)):
+            line(job, sums + r * job.to_line if row.n_taps > 1 else <char*>rows[r], y + (b + r) * row.y, n_places, scratch)
+        b += band
+
+
+cdef void line(const Job* job, char* sums, char* y, Py_ssize_t n_places, char* scratch) noexcept nogil:
+    """A line of outputs from the sums of rows."""
+    cdef const Axis* col = &job.lines.col
+    cdef Py_ssize_t channels = job.lines.channels, n = n_places * channels
+    cdef char* out = scratch + job.out
+    if job.cut != NULL:
+        job.cut(sums, sums, n + (col.n_taps - 1) * channels, job.scale_first)
+    elif job.narrow_first != NULL:
+        job.narrow_first(sums, scratch + job.small, n + (col.n_taps - 1) * channels, job.scale_first)
+        job.widen_again(scratch + job.small, sums, n + (col.n_taps - 1) * channels)
+    if col.n_taps > 1:
+        along(job, sums, out, n, scratch)
+        sums = out
+    if job.lines.y_dense:
+        job.narrow(sums, y, n, job.scale)
+    else:
+        job.narrow(sums, scratch + job.small, n, job.scale)
+        copy_strided(y, col.y, scratch + job.small, job.lines.y_place, n_places, <int>job.lines.y_place)
+
+
+cdef void along(const Job* job, const char* sums, char* out, Py_ssize_t n, char* scratch) noexcept nogil:
+    """out[c] = sum over j of w_1[j] sums[c + j channels]."""
+    cdef Py_ssize_t channels = job.lines.channels, kw = job.lines.col.n_taps, band = job.kernels.column_rows
+    cdef Py_ssize_t part = max((n + band - 1) // band, <Py_ssize_t>job.kernels.lanes), j, r
+    cdef const void** rows = <const void**>(scratch + job.parts)
+    if channels == 1:
+        job.kernels.corr1d(sums, job.w_cols, out, n, kw)
+        return
+    for j in range(kw):                 # parts of the line as the rows of a band, with a plane for each tap
+        for r in range(band):
+            rows[j * band + r] = sums + (j * channels + r * part) * job.item
+    job.kernels.column[1](rows, kw, job.w_cols, 1, 1, out, part, part)
+
+
+# ---- the driver --------------------------------------------------------------------------------------------------
+
+def correlate(cnp.ndarray x, list weights, cnp.ndarray y, tuple axes, tuple lo, tuple boundary, cval, first, last, int workers):
+    """y = x correlated along one axis or two, in their order.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        Of one shape, aligned, without shared memory; dtypes of `_bytes.ITEMS`.
+    weights : list of ndarray
+        For each axis, contiguous, of one dtype: float32 or float64, in which sums are kept.
+    axes, lo, boundary : tuple of int
+        For each axis: which, the taps that hang over its low end, and a code of `_problem.BOUNDARIES`.
+    cval
+        What stands outside for the constant boundary: a value of x's dtype, and 0 if there are two axes.
+    first, last : tuple of (int or None, float) or None
+        How the sums of the first of two axes, if not as they are, and those of the last are stored (bytes.h: a store and a
+        scale). For the first, the store None truncates what is within y's range.
+    workers : int
+        As for `_direct.correlate`.
+
+    Returns
+    -------
+    bool
+        Whether it could be done: not where memory lies so that lines would come before rows.
+    """
+    cdef Job job
+    cdef cnp.ndarray constant, rows = None, cols = None
+    cdef Py_ssize_t n_lines = 1
+    cdef double pixels
+    cdef int i, real
+    if y.size == 0:
+        return True
+    convolved = {i: (w.size, begin, code) for i, w, begin, code in zip(axes, weights, lo, boundary)}
+    order = lay_out(x, y, convolved, &job.lines)
+    if any(i not in order[len(order) - 2:] for i in axes):
+        return False
+    if len(axes) == 2 and first is not None and axes[0] != order[len(order) - 2]:
+        return False
+    for i, w in zip(axes, weights):
+        if i == order[len(order) - 1]:
+            cols = w
+        else:
+            rows = w
+    job.w_rows = <const char*>cnp.PyArray_DATA(rows) if rows is not None else NULL
+    job.w_cols = <const char*>cnp.PyArray_DATA(cols) if cols is not None else NULL
+    real = weights[0].dtype.itemsize == 8
+    job.item = 8 if real else 4
+    job.kernels = kernels_of(DTYPES[weights[0].dtype])
+    job.widen = TABLE.floats[real].widen[<int>ITEMS[x.dtype.char]]
+    job.widen_again = TABLE.floats[real].widen[<int>ITEMS[y.dtype.char]]
+    job.cut, job.narrow_first, job.scale_first = NULL, NULL, 0
+    if first is not None:
+        job.scale_first = first[1]
+        if first[0] is None:
+            job.cut = TABLE.floats[real].cut
+        else:
+            job.narrow_first = TABLE.floats[real].narrow[<int>first[0]]
+    job.narrow, job.scale = TABLE.floats[real].narrow[<int>last[0]], last[1]
+    constant = np.full(job.lines.channels, cval, x.dtype)
+    job.constant = <const char*>cnp.PyArray_DATA(constant)
+    job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
+    for i in range(job.lines.n_outer):
+        n_lines *= job.lines.outer[i].n
+    n_lines *= _cut(&job)
+    pixels = <double>min(job.panel, job.lines.col.n) * job.lines.channels * min(job.strip, job.lines.row.n)
+    run(&job, <unit_function>strip_unit, n_lines,
+        pixels * ((job.lines.row.n_taps + job.lines.col.n_taps) / (3e9 * job.kernels.lanes) + 0.3e-9) + 200e-9,
+        _scratch(&job), workers, None)
+    return True
+
+
+cdef Py_ssize_t _cut(Job* job) noexcept:
+    """How large units are; how many there are at each of the outer indices."""
+    cdef Py_ssize_t most = max(<Py_ssize_t>1, PANEL_BYTES // (job.item * job.lines.channels)), band = job.kernels.column_rows
+    most = max(most, 4 * job.lines.col.n_taps)
+    job.n_panels = (job.lines.col.n + most - 1) // most
+    job.panel = (job.lines.col.n + job.n_panels - 1) // job.n_panels
+    most = max(<Py_ssize_t>STRIP, 8 * job.lines.row.n_taps)
+    job.n_strips = (job.lines.row.n + most - 1) // most
+    job.strip = ((job.lines.row.n + job.n_strips - 1) // job.n_strips + band - 1) // band * band
+    job.n_strips = (job.lines.row.n + job.strip - 1) // job.strip
+    return job.n_panels * job.n_strips
+
+
+cdef Py_ssize_t _scratch(Job* job) noexcept:
+    """Lay it out; its bytes."""
+    cdef Py_ssize_t band = job.kernels.column_rows, height = band + job.lines.row.n_taps - 1
+    cdef Py_ssize_t n = (job.panel + job.lines.col.n_taps - 1) * job.lines.channels
+    job.to_line = ((n + band * job.kernels.lanes) * job.item + 63) // 64 * 64
+    job.to_line += 64 * (1 - job.to_line // 64 % 2)                 # an odd number: lines spread over all cache sets
+    job.small = 0
+    job.slots = job.small + (n * 2 + 63) // 64 * 64
+    job.parts = job.slots + (height * sizeof(void*) + 63) // 64 * 64
+    job.out = job.parts + (job.lines.col.n_taps * band * sizeof(void*) + 63) // 64 * 64
+    job.sums = job.out + job.to_line
+    job.ring = job.sums + band * job.to_line
+    return job.ring + height * job.to_line
