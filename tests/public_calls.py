@@ -67,9 +67,7 @@ def calls(n=12, seed=0):
         "ndimage.convolve1d": dict(input=image, weights=taps, axis=0, origin=1),
         "ndimage.correlate1d": dict(input=small, weights=taps, axis=1, origin=0),
         "ndimage.gaussian_filter": dict(input=small, sigma=(1.5, 2), order=0, truncate=3.0, radius=None),
-        "ndimage.gaussian_filter1d": dict(
-            input=image, sigma=1.5, axis=0, order=1, truncate=3.0, radius=None
-        ),
+        "ndimage.gaussian_filter1d": dict(input=image, sigma=1.5, axis=0, order=1, truncate=3.0, radius=None),
         "ndimage.gaussian_gradient_magnitude": dict(input=image, sigma=1.0, axes=None),
         "ndimage.gaussian_laplace": dict(input=image, sigma=1.0, axes=None),
         "ndimage.generic_laplace": dict(
