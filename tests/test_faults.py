@@ -193,6 +193,6 @@ def test_ctrl_c_stops_a_long_call(case):
             time.sleep(3)
         except KeyboardInterrupt:
             print(time.monotonic() - pressed)
-        assert fc.convolve(np.ones(500_000), np.ones(99), workers=2).max() == 99
+        assert fc.convolve(np.ones(500_000), np.ones(99), workers=2).max() - 99 < 1e-9
     """)
     assert float(seconds) < 10
