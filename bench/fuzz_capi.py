@@ -1,4 +1,4 @@
-"""Random problems for the C API: valid ones give what the Python functions give, others a status, none a crash.
+"""Random problems for the C API: valid ones give what the Python functions do, others a status.
 
     python bench/fuzz_capi.py 120          seconds; prints how many inputs there were, by function and status
 
@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-import capi_struct as capi
+import capi_struct as capi  # noqa: E402
 
-import fastconv as fc
-from fastconv import nn
+import fastconv as fc  # noqa: E402
+from fastconv import nn  # noqa: E402
 
 MEMORY = 1 << 22
 INTS = (-(2**31), -7, -1, 0, 1, 2, 3, 5, 6, 12, 33, 2**31 - 1)
@@ -214,15 +214,13 @@ class Fuzzer:
         rng = self.rng
         dtype = list(capi.DTYPES)[rng.integers(len(capi.DTYPES))]
         shape = tuple(int(k) for k in rng.integers(1, 40, 2))
-        x, column, row = (
-            self.array(0, shape, dtype),
-            *(values(rng, int(k), dtype) for k in rng.integers(1, 9, 2)),
-        )
+        x = self.array(0, shape, dtype)
+        column, row = (values(rng, int(k), dtype) for k in rng.integers(1, 9, 2))
         y = layout(rng, shape, dtype, self.rooms[2])
         cval, boundary = values(rng, 1, dtype), list(capi.BOUNDARIES)[rng.integers(6)]
         status = capi.api.separable2d(
-            capi.DTYPES[dtype], x.ctypes.data, capi.integers(shape), capi.integers(x.strides), column.ctypes.data,
-            len(column), row.ctypes.data, len(row), y.ctypes.data, capi.integers(y.strides),
+            capi.DTYPES[dtype], x.ctypes.data, capi.integers(shape), capi.integers(x.strides),
+            column.ctypes.data, len(column), row.ctypes.data, len(row), y.ctypes.data, capi.integers(y.strides),
             capi.BOUNDARIES[boundary], cval.ctypes.data, int(rng.integers(0, 3)),
         )  # fmt: skip
         assert status == 0, capi.name(status)
@@ -256,14 +254,13 @@ class Fuzzer:
         room = [self.rooms[k].bytes for k in range(3)]
         sizes = [max(1, v) for v in (layer.n, layer.c, layer.h, layer.w, layer.o, layer.kh, layer.kw)]
         if max(sizes) > 100:
-            x = weight = y = np.zeros(8)
             x, weight, y = (np.zeros(64, "f8") for _ in range(3))
             status = capi.api.conv2d(layer, x.ctypes.data, weight.ctypes.data, None, y.ctypes.data)
             assert status != 0
             return "conv2d", capi.name(status)
         for memory in room[:2]:
             memory[: 1 << 16] = rng.integers(0, 50, 1 << 16)
-        item = capi.api and np.dtype(list(capi.DTYPES)[layer.dtype] if 0 <= layer.dtype < 12 else "c16")
+        item = np.dtype(list(capi.DTYPES)[layer.dtype] if 0 <= layer.dtype < 12 else "c16")
         x, weight = (memory[: 1 << 16].view(item) for memory in room[:2])
         if item.kind in "fc":
             x[...], weight[...] = values(rng, x.shape, item), values(rng, weight.shape, item)

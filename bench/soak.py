@@ -18,9 +18,9 @@ import numpy as np
 
 TESTS = str(Path(__file__).parent.parent / "tests")
 sys.path.insert(0, TESTS)
-import public_calls
+import public_calls  # noqa: E402
 
-import fastconv as fc
+import fastconv as fc  # noqa: E402
 
 WITHOUT = ("get_num_threads", "show_config", "threads")  # which differ between processes
 
@@ -29,7 +29,7 @@ import sys, threading
 sys.path.insert(0, {tests!r})
 {imports}
 import numpy as np
-import public_calls
+import public_calls  # noqa: E402
 
 x, w = np.ones((8, 16, 64, 64), "f4"), np.ones((16, 16, 3, 3), "f4")
 table = public_calls.calls(60)
