@@ -164,7 +164,7 @@ def test_each_family(rng, family):
         (np.empty(x.shape, "H"), _bytes.WRAPPED[2]),
         (np.empty(x.shape, "B"), _bytes.WRAPPED[1]),
     ]:
-        _bytes.correlate(x, w, y, (0, 1), (2, 1), (2, 2), 0, family, store, 1)
+        _bytes.Correlation(w, (0, 1), (2, 1), (2, 2), 0, family, store).run(x, y, 1)
         ref.assert_equal(y, stored(exact, y.dtype))
 
 

@@ -19,8 +19,8 @@
    For sums of real numbers there are conversions, of n elements to and from floats[0] (float32) and floats[1] (float64):
      widen[item]     y[i] = x[i]
      cut             y[i] = x[i] scale, truncated; y may be x
-     narrow[store]   y[i] = x[i] scale, truncated, or x[i] rounded to the nearest where `scale` is 0; |x scale| < 2^31; for
-                     FC_TO_LOW8 and FC_TO_LOW16, whose signs do not matter. */
+     narrow          y[i] = x[i] scale, truncated, or x[i] rounded to the nearest where `scale` is 0, as `store` says, but not
+                     for FC_TO_LOW32; |x scale| < 2^31. */
 #ifndef FASTCONV_BYTES_H
 #define FASTCONV_BYTES_H
 #include <stddef.h>
@@ -45,11 +45,13 @@ typedef struct {
 } fc_bytes;
 
 typedef void (*fc_widen)(const void *x, void *y, ptrdiff_t n);
-typedef void (*fc_narrow)(const void *x, void *y, ptrdiff_t n, double scale);
+typedef void (*fc_cut)(const void *x, void *y, ptrdiff_t n, double scale);
+typedef void (*fc_narrow)(const void *x, void *y, ptrdiff_t n, double scale, int store);
 
 typedef struct {
     fc_widen widen[FC_N_ITEMS];
-    fc_narrow cut, narrow[FC_N_STORES];
+    fc_cut cut;
+    fc_narrow narrow;
 } fc_floats;
 
 typedef struct {

@@ -33,11 +33,12 @@ cdef extern from "bytes.h" nogil:
         fc_bytes_pack[FC_N_ITEMS] pack
         fc_bytes_tile tile
     ctypedef void (*fc_widen)(const void* x, void* y, Py_ssize_t n) noexcept nogil
-    ctypedef void (*fc_narrow)(const void* x, void* y, Py_ssize_t n, double scale) noexcept nogil
+    ctypedef void (*fc_cut)(const void* x, void* y, Py_ssize_t n, double scale) noexcept nogil
+    ctypedef void (*fc_narrow)(const void* x, void* y, Py_ssize_t n, double scale, int store) noexcept nogil
     ctypedef struct fc_floats:
         fc_widen[FC_N_ITEMS] widen
-        fc_narrow cut
-        fc_narrow[FC_N_STORES] narrow
+        fc_cut cut
+        fc_narrow narrow
     ctypedef struct fc_bytes_table:
         fc_floats[2] floats
         const fc_bytes** family
