@@ -4,6 +4,7 @@
    w_load, w_splat   unaligned; one 32-bit word everywhere
    F_mac(acc, z, w)  for each family F (b4 b2 h2): acc + the products of z's elements with w's
    F_join_T          packs F_JOIN elements of each row of the type T
+   f32_of_T        as many elements of the type T as real numbers
    f32_nearest, f32_cut, f64_...   w_LANES real numbers, rounded to the nearest; times a factor, truncated
    s32_store, s16_store   four vectors of sums to y[c ...], as `store` says (bytes.h) */
 #ifndef FASTCONV_BYTES_SIMD_H
@@ -32,7 +33,8 @@ FC_INLINE v_w fc_high(v_w lo, v_w hi) {
 FC_INLINE v_w fc_joined(__m256i a, __m256i b) { return _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1); }
 #  define fc_of_u8(p) _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))
 #  define fc_of_i8(p) _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(p)))
-#  define fc_of_i16(p) _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
+#  define fc_of_u16(p) _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
+#  define fc_of_i16(p) _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
 #  define fc_and _mm512_and_si512
 #  define fc_or _mm512_or_si512
 #  define fc_xor _mm512_xor_si512
@@ -50,7 +52,8 @@ FC_INLINE v_w fc_high(v_w lo, v_w hi) { return _mm256_permute2x128_si256(lo, hi,
 FC_INLINE v_w fc_joined(__m128i a, __m128i b) { return _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1); }
 #  define fc_of_u8(p) _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p)))
 #  define fc_of_i8(p) _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p)))
-#  define fc_of_i16(p) _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#  define fc_of_u16(p) _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#  define fc_of_i16(p) _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(p)))
 #  define fc_and _mm256_and_si256
 #  define fc_or _mm256_or_si256
 #  define fc_xor _mm256_xor_si256
@@ -67,7 +70,8 @@ FC_INLINE v_w fc_joined(__m128i a, __m128i b) { return _mm_unpacklo_epi64(a, b);
 FC_INLINE v_w fc_four_bytes(const void *p) { int32_t v; memcpy(&v, p, 4); return _mm_cvtsi32_si128(v); }
 #  define fc_of_u8(p) _mm_cvtepu8_epi32(fc_four_bytes(p))
 #  define fc_of_i8(p) _mm_cvtepi8_epi32(fc_four_bytes(p))
-#  define fc_of_i16(p) _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(p)))
+#  define fc_of_u16(p) _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(p)))
+#  define fc_of_i16(p) _mm_cvtepi16_epi32(_mm_loadl_epi64((const __m128i *)(p)))
 #  define fc_and _mm_and_si128
 #  define fc_or _mm_or_si128
 #  define fc_xor _mm_xor_si128
@@ -99,13 +103,17 @@ FC_INLINE void h2_join_i8(char *z, const char *a, const char *b) {
     w_put(z, fc_or(fc_and(fc_of_i8(a), low), FC_X86(slli_epi32)(fc_of_i8(b), 16)));
 }
 FC_INLINE void h2_join_i16(char *z, const char *a, const char *b) {
-    w_put(z, fc_or(fc_of_i16(a), FC_X86(slli_epi32)(fc_of_i16(b), 16)));
+    w_put(z, fc_or(fc_of_u16(a), FC_X86(slli_epi32)(fc_of_u16(b), 16)));
 }
 FC_INLINE void h2_join_u16(char *z, const char *a, const char *b) {
     v_w half = FC_X86(set1_epi32)((int)0x80008000u);
-    w_put(z, fc_xor(half, fc_or(fc_of_i16(a), FC_X86(slli_epi32)(fc_of_i16(b), 16))));
+    w_put(z, fc_xor(half, fc_or(fc_of_u16(a), FC_X86(slli_epi32)(fc_of_u16(b), 16))));
 }
 
+FC_INLINE v_f32 f32_of_u8(const char *x) { return (v_f32)FC_X86(cvtepi32_ps)(fc_of_u8(x)); }
+FC_INLINE v_f32 f32_of_i8(const char *x) { return (v_f32)FC_X86(cvtepi32_ps)(fc_of_i8(x)); }
+FC_INLINE v_f32 f32_of_u16(const char *x) { return (v_f32)FC_X86(cvtepi32_ps)(fc_of_u16(x)); }
+FC_INLINE v_f32 f32_of_i16(const char *x) { return (v_f32)FC_X86(cvtepi32_ps)(fc_of_i16(x)); }
 FC_INLINE v_w f32_nearest(const float *x) { return FC_X86(cvtps_epi32)(FC_X86(loadu_ps)(x)); }
 FC_INLINE v_w f32_cut(const float *x, float factor) {
     return FC_X86(cvttps_epi32)(FC_X86(mul_ps)(FC_X86(loadu_ps)(x), FC_X86(set1_ps)(factor)));
