@@ -10,7 +10,19 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.bytes", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": [
+        "_kernels.table",
+        "_kernels.direct",
+        "_kernels.fft",
+        "_kernels.gemm",
+        "_kernels.winograd",
+        "_kernels.depthwise",
+        "_kernels.dots",
+        "_kernels.dot8",
+        "_kernels.bytes",
+        "_kernels.box",
+        "_kernels",
+    ],
     "drivers": [
         "_cost",
         "_threads",
@@ -20,6 +32,7 @@ LAYERS = {
         "_polyphase",
         "_direct",
         "_separable",
+        "_box",
         "_sparse",
         "_tree",
         "_block",
@@ -33,6 +46,13 @@ LAYERS = {
         "_exact",
         "_bank",
         "_missing",
+        "_strip",
+        "_layer",
+        "_layer8",
+        "_toom_cook",
+        "_winograd",
+        "_depthwise",
+        "_dots",
         "_bytes",
         "_narrow",
     ],
@@ -56,12 +76,6 @@ LAYERS = {
         "_explain",
         "_convolver",
         "_config",
-        "_plans",
-        "capi",
-        "_capi_dtypes",
-        "_capi_line",
-        "_capi_plan",
-        "_capi",
         "fastconv",
     ],
     "domains": [
@@ -75,6 +89,7 @@ LAYERS = {
         "ndimage._arguments",
         "ndimage._numbers",
         "ndimage._integers",
+        "ndimage._boxes",
         "ndimage._passes",
         "ndimage._correlation",
         "ndimage._separable",
@@ -82,11 +97,37 @@ LAYERS = {
         "ndimage._derivatives",
         "ndimage._gaussian",
         "ndimage",
+        "nn._arguments",
+        "nn._geometry",
+        "nn._costs",
+        "nn._fourier",
+        "nn._choice",
+        "nn._compute",
+        "nn._convolution",
+        "nn._explain",
+        "nn._layers",
+        "nn._transposed",
+        "nn._gradients",
+        "nn._transposed_gradients",
+        "nn._quantised",
+        "nn",
+        "probability._plan",
+        "probability._tilt",
+        "probability._pair",
+        "probability._power",
+        "probability._terms",
+        "probability._arguments",
+        "probability._exact",
+        "probability._density",
+        "probability._pmf",
+        "probability._sums",
+        "probability",
         "nan._arguments",
         "nan._blocks",
         "nan",
         "exact",
     ],
+    "C API": ["_plans", "capi", "_capi_dtypes", "_capi_line", "_capi_plan", "_capi"],
     "programs": ["_wav", "_files", "_demo", "_demo_plot", "_cli", "__main__"],
 }
 # These load no compiled module until a result is computed.
@@ -102,7 +143,8 @@ PURE = [
     "_rtol",
 ]
 # The protocol __array_function__ is handed the public function, which is looked up when it is needed.
-EXCEPTIONS = {("_convolve", "fastconv")}
+# Operators of a PMF are the public functions.
+EXCEPTIONS = {("_convolve", "fastconv"), ("probability._pmf", "probability._sums")}
 
 ORDER = [name for names in LAYERS.values() for name in names]
 SRC = Path(__file__).parents[1] / "src" / "fastconv"
