@@ -10,7 +10,7 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.bytes", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": ["_kernels.table", "_kernels.bytes", "_kernels.stencil", "_kernels.direct", "_kernels.fft", "_kernels"],
     "drivers": [
         "_cost",
         "_threads",
@@ -19,6 +19,7 @@ LAYERS = {
         "_rounds",
         "_polyphase",
         "_direct",
+        "_stencil",
         "_separable",
         "_sparse",
         "_tree",

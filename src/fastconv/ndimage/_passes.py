@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _blocks, _direct, _separable
+from fastconv import _blocks, _direct, _separable, _stencil
 from fastconv._cost import rates
 from fastconv._direct import DTYPES
 from fastconv._entry import correlate
@@ -163,6 +163,9 @@ def _fused(x: Array, fusion: Fusion, y: Array, settings: Settings) -> None:
         x = x.copy()
     if x.dtype == dtype == y.dtype and y.flags.aligned:
         x, y = x.transpose(order), y.transpose(order)
+        if _stencil.taken(x, y, lo, m):
+            _stencil.correlate(x, factors.reshape(2, 3), y, lo, codes, 0, workers)
+            return
         _separable.correlate(x, factors, m, y, n_batch, lo, codes, 0, workers, look=False)
         return
     for xs, first, ys in _slabs(x, m, axes, start, codes, y, dtype):
@@ -224,6 +227,10 @@ def correlation(
         workers = 0 if settings.workers is None else resolve_workers(settings.workers)
         codes = (BOUNDARIES[boundary],) * x.ndim
         cval = cval if boundary == "constant" else 0
+        exact = not skip_zeros or (w.shape == (3, 3) and _stencil.is_cross(w))
+        if exact and _stencil.taken(x, y, lo, w.shape):
+            _stencil.correlate(x, w, y, lo, codes, cval, workers)
+            return
         if _direct.correlate(x, w, y, 0, lo, codes, cval, workers, look=skip_zeros) and skip_zeros:
             start = [m - 1 - low for m, low in zip(w.shape, lo)]
             _leave_out_zeros(x, w, axes, start, boundary, cval, y)
