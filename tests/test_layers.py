@@ -10,7 +10,14 @@ import pytest
 
 LAYERS = {
     "machine": ["_version", "_cpu"],
-    "kernels": ["_kernels.table", "_kernels.bytes", "_kernels.stencil", "_kernels.direct", "_kernels.fft", "_kernels"],
+    "kernels": [
+        "_kernels.table",
+        "_kernels.bytes",
+        "_kernels.stencil",
+        "_kernels.direct",
+        "_kernels.fft",
+        "_kernels",
+    ],
     "drivers": [
         "_cost",
         "_threads",

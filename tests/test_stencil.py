@@ -73,7 +73,8 @@ def test_layouts(data):
     rows, columns = data.draw(st.sampled_from([1, -2, 3])), data.draw(st.sampled_from([1, -1, 2, -2]))
     y = whole[..., ::rows, ::columns][..., :n, :m]
     boundaries = data.draw(st.tuples(*[st.sampled_from([*PAD])] * 2))
-    check(x, data.draw(st.sampled_from([CROSS, DENSE])), y, (1, 1), boundaries, 0.5, data.draw(st.integers(1, 2)))
+    w, workers = data.draw(st.sampled_from([CROSS, DENSE])), data.draw(st.integers(1, 2))
+    check(x, w, y, (1, 1), boundaries, 0.5, workers)
     np.testing.assert_array_equal(x, before)
     y[...] = 7
     assert (whole == 7).all()

@@ -157,12 +157,13 @@ def _fused(x: Array, fusion: Fusion, y: Array, settings: Settings) -> None:
     """The passes in the driver for separable kernels: no array is between them."""
     dtype, factors, m, axes, start, lo, codes = fusion
     n_batch = x.ndim - len(axes)
-    order = (*(k for k in range(x.ndim) if k not in axes), *axes)
+    order = (*[k for k in range(x.ndim) if k not in axes], *axes) if n_batch else axes
     workers = 0 if settings.workers is None else resolve_workers(settings.workers)
     if np.may_share_memory(x, y) or not x.flags.aligned:
         x = x.copy()
     if x.dtype == dtype == y.dtype and y.flags.aligned:
-        x, y = x.transpose(order), y.transpose(order)
+        if n_batch:
+            x, y = x.transpose(order), y.transpose(order)
         if _stencil.taken(x, y, lo, m):
             _stencil.correlate(x, factors.reshape(2, 3), y, lo, codes, 0, workers)
             return
@@ -215,9 +216,9 @@ def correlation(
             kernel = Kernel(w, axes[0], boundary, origins[0])
             if _integers.smoothed(x, [kernel], cval, y, settings):
                 return
-    skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
+    skip_zeros = skip_zeros and x.dtype.kind in "fc" and not w.all()
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
-    w = (w if whole else w / divisor).astype(dtype)
+    w = (w if whole or divisor == 1 else w / divisor).astype(dtype)
     if dtype.kind == "i" and boundary == "constant":
         cval = np.int64(cval).astype(dtype)
     at_once = x.dtype == dtype == y.dtype and not (whole and divisor > 1)
