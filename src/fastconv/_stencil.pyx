@@ -126,8 +126,11 @@ cdef Axis axis_of(cnp.ndarray x, cnp.ndarray y, int i, Py_ssize_t lo, int bounda
     return axis
 
 
-def taken(cnp.ndarray x, cnp.ndarray y, tuple lo, tuple m):
-    """Whether `correlate` takes the arrays: there are kernels for them, and rows long enough."""
+def taken(cnp.ndarray x, cnp.ndarray y, tuple lo, tuple m, bint separable=False):
+    """Whether `correlate` takes the arrays: there are kernels for them, and rows long enough.
+
+    Not where they are separable and the outputs go past the caches: the bands of `_separable` read memory faster.
+    """
     cdef int code = cnp.PyArray_TYPE(x), nd = x.ndim
     cdef int lanes = TABLE.f32.lanes if code == cnp.NPY_FLOAT32 else TABLE.f64.lanes
     cdef Py_ssize_t left, right
@@ -136,7 +139,7 @@ def taken(cnp.ndarray x, cnp.ndarray y, tuple lo, tuple m):
     if x.strides[nd - 1] != x.itemsize or y.size == 0:
         return False
     left, right = _inside(x.shape[nd - 1], y.shape[nd - 1], lo[1])
-    return right - left >= lanes
+    return right - left >= lanes and not (separable and streams(y))
 
 
 cdef (Py_ssize_t, Py_ssize_t) _inside(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t lo) noexcept:

@@ -164,7 +164,7 @@ def _fused(x: Array, fusion: Fusion, y: Array, settings: Settings) -> None:
     if x.dtype == dtype == y.dtype and y.flags.aligned:
         if n_batch:
             x, y = x.transpose(order), y.transpose(order)
-        if _stencil.taken(x, y, lo, m):
+        if _stencil.taken(x, y, lo, m, separable=True):
             _stencil.correlate(x, factors.reshape(2, 3), y, lo, codes, 0, workers)
             return
         _separable.correlate(x, factors, m, y, n_batch, lo, codes, 0, workers, look=False)
