@@ -42,7 +42,7 @@ X86 = {
     "x86_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
     "x86_vnni": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512vnni"],
 }
-BEYOND = {"x86_vnni": ("bytes",)}  # the templates that gain from it; for all others it is x86_v4
+BEYOND = {"x86_vnni": ("bytes", "dot8")}  # the templates that gain from it; for all others it is x86_v4
 ARM = {"neon": []}
 ANY = {"baseline": []}  # what the compiler takes for granted
 RUN_FIRST = ("fastconv._cpu", "fastconv._threads")  # before a processor without kernels is refused

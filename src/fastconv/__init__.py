@@ -4,7 +4,8 @@
 any axes, boundaries, a place for the result, threads. The package from top to bottom; imports point down:
 
     __main__ _cli _demo _wav _files     programs: python -m fastconv
-    signal ndimage                      those of scipy.signal and scipy.ndimage; imported when used
+    signal ndimage nn                   those of scipy.signal, scipy.ndimage, PyTorch; imported when used
+    probability                         sums of random variables; imported when used
     nan exact                           missing data; integers of any size; imported when used
     _capi* _plans capi.pxd include/      the C API, for other extensions; imported when used
     _convolver                          kernels prepared for many signals
@@ -18,10 +19,14 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _kernel_values                      what a kernel's values allow: factors, or fewer taps
     _sums _transforms _by_values        what drivers leave to do: values that are not finite
     _blocks                             and dtypes and layouts
-    _direct _stencil _separable _sparse compiled: axes, tiles and edges of sums
+    _direct _stencil _separable         compiled: axes, tiles and edges of sums
+    _sparse _box
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
     _parts _missing                     blocks beyond the cache; missing values
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
+    _layer _strip _layer8               layers of neural networks as matrix products, of bytes too
+    _winograd _toom_cook                those of 3 x 3 taps by fewer products
+    _depthwise _dots                    of one channel each; long kernels of one axis
     _cost                               block sizes and estimates of time and memory
     _polyphase                          compiled: resampling, for signal
     _bytes _narrow                      compiled: images of small integers, for ndimage
@@ -55,6 +60,8 @@ __all__ = [
     "get_num_threads",
     "nan",
     "ndimage",
+    "nn",
+    "probability",
     "set_num_threads",
     "show_config",
     "signal",
@@ -64,7 +71,7 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """Import a namespace when it is first used."""
-    if name in ("exact", "nan", "ndimage", "signal", "_capi"):
+    if name in ("exact", "nan", "ndimage", "nn", "probability", "signal", "_capi"):
         return import_module(f"fastconv.{name}")
     raise AttributeError(f"module 'fastconv' has no attribute {name!r}")
 

@@ -43,6 +43,12 @@ cdef inline void copy_strided(char* to, Py_ssize_t to_stride, const char* of, Py
     elif item == 8:
         for i in range(count):
             memcpy(to + i * to_stride, of + i * of_stride, 8)
+    elif item == 2:
+        for i in range(count):
+            memcpy(to + i * to_stride, of + i * of_stride, 2)
+    elif item == 1:
+        for i in range(count):
+            to[i * to_stride] = of[i * of_stride]
     else:
         for i in range(count):
             memcpy(to + i * to_stride, of + i * of_stride, item)

@@ -17,7 +17,7 @@ from fastconv._convolve import correlate
 from fastconv._problem import BOUNDARIES
 from fastconv._version import __version__
 
-from fastconv._capi_dtypes cimport item_of, misaligned
+from fastconv._capi_dtypes cimport MOST, align_of, is_dtype, item_of, misaligned
 from fastconv._capi_line cimport convolve1d, correlate1d
 from fastconv._capi_plan cimport (
     apply, check_problem, output_shape, place, plan_create, plan_destroy, plan_execute, plan_work_bytes, view,
@@ -66,7 +66,7 @@ cdef int separable2d(int dtype, const void* x, const Py_ssize_t* shape, const Py
         status = FASTCONV_BAD_POINTER
     if status == FASTCONV_OK and (misaligned(x, dtype) or misaligned(y, dtype) or misaligned(column, dtype) or misaligned(row, dtype)):
         status = FASTCONV_BAD_ALIGNMENT
-    if status == FASTCONV_OK and shares(&p, x, y):
+    if status == FASTCONV_OK and meet(2, shape, x_strides, x, shape, y_strides, y, item_of(dtype)):
         status = FASTCONV_OVERLAP
     if status == FASTCONV_OK:
         with gil:
@@ -74,12 +74,13 @@ cdef int separable2d(int dtype, const void* x, const Py_ssize_t* shape, const Py
     return status
 
 
-cdef bint shares(const fastconv_problem* p, const void* x, const void* y) noexcept nogil:
-    """Do x and a y of its shape share memory?"""
+cdef bint meet(int ndim, const Py_ssize_t* x_shape, const Py_ssize_t* x_strides, const void* x, const Py_ssize_t* y_shape,
+               const Py_ssize_t* y_strides, const void* y, int item) noexcept nogil:
+    """May two arrays share memory?"""
     cdef Py_ssize_t[FASTCONV_MAX_NDIM] n, step
     cdef Py_ssize_t[2] low, high
-    place(p.ndim, p.x_shape, p.x_strides, item_of(p.dtype), n, step, &low[0], &high[0])
-    place(p.ndim, p.x_shape, p.y_strides, item_of(p.dtype), n, step, &low[1], &high[1])
+    place(ndim, x_shape, x_strides, item, n, step, &low[0], &high[0])
+    place(ndim, y_shape, y_strides, item, n, step, &low[1], &high[1])
     return <const char*>x + low[0] < <const char*>y + high[1] and <const char*>y + low[1] < <const char*>x + high[0]
 
 
@@ -89,6 +90,91 @@ cdef int filtered(const fastconv_problem* p, const void* x, const void* column, 
         w = np.outer(view(p.dtype, 1, &p.w_shape[0], NULL, column), view(p.dtype, 1, &p.w_shape[1], NULL, row))
         image, result = view(p.dtype, 2, p.x_shape, p.x_strides, x), view(p.dtype, 2, p.x_shape, p.y_strides, y)
         correlate(image, np.conjugate(w), "same", None, BOUNDARY_NAMES[p.boundary], outside, "auto", result, p.threads or None, None)
+        return FASTCONV_OK
+    except MemoryError:
+        return FASTCONV_NO_MEMORY
+    except KeyboardInterrupt:
+        PyErr_SetInterrupt()
+        return FASTCONV_FAILED
+    except Exception:
+        return FASTCONV_FAILED
+
+
+cdef int conv2d(const fastconv_layer2d* given, const void* x, const void* weight, const void* bias, void* y) noexcept nogil:
+    cdef fastconv_layer2d layer
+    cdef Py_ssize_t[4] y_shape, of_x, of_w
+    cdef int status
+    if given == NULL or x == NULL or weight == NULL or y == NULL:
+        return FASTCONV_BAD_POINTER
+    layer = given[0]
+    status = complete(&layer, of_x, of_w, y_shape)
+    if status != FASTCONV_OK:
+        return status
+    if misaligned(x, layer.dtype) or misaligned(weight, layer.dtype) or misaligned(y, layer.dtype) \
+            or misaligned(bias, layer.dtype):
+        return FASTCONV_BAD_ALIGNMENT
+    if meet(4, of_x, layer.x_strides, x, y_shape, layer.y_strides, y, item_of(layer.dtype)):
+        return FASTCONV_OVERLAP
+    with gil:
+        return layered(&layer, of_x, of_w, y_shape, x, weight, bias, y)
+
+
+cdef int complete(fastconv_layer2d* layer, Py_ssize_t* x, Py_ssize_t* w, Py_ssize_t* y) noexcept nogil:
+    """Defaults, and the shapes of x, weight and y; FASTCONV_OK, or what is wrong."""
+    cdef int a, k
+    cdef double bytes
+    if not is_dtype(layer.dtype):
+        return FASTCONV_BAD_DTYPE
+    if layer.threads < 0:
+        return FASTCONV_BAD_THREADS
+    layer.groups = layer.groups or 1
+    if layer.groups < 1:
+        return FASTCONV_BAD_LAYER
+    x[0], x[1], x[2], x[3] = layer.n, layer.c, layer.h, layer.w
+    w[0], w[1], w[2], w[3] = layer.o, layer.c // layer.groups, layer.kh, layer.kw
+    y[0], y[1] = layer.n, layer.o
+    for k in range(4):
+        if x[k] < 1 or w[k] < (0 if k == 1 else 1) or x[k] > MOST or w[k] > MOST or layer.padding[k] > MOST:
+            return FASTCONV_BAD_SHAPE
+        if layer.padding[k] < 0:
+            return FASTCONV_BAD_LAYER
+    if layer.c % layer.groups or layer.o % layer.groups:
+        return FASTCONV_BAD_LAYER
+    for a in range(2):
+        layer.stride[a] = layer.stride[a] or 1
+        layer.dilation[a] = layer.dilation[a] or 1
+        if layer.stride[a] < 1 or layer.dilation[a] < 1 or layer.dilation[a] > MOST // w[2 + a]:
+            return FASTCONV_BAD_LAYER
+        y[2 + a] = x[2 + a] + layer.padding[2 * a] + layer.padding[2 * a + 1] - layer.dilation[a] * (w[2 + a] - 1) - 1
+        if y[2 + a] < 0:
+            return FASTCONV_BAD_LAYER
+        y[2 + a] = y[2 + a] // layer.stride[a] + 1
+    for k in range(3):
+        bytes = item_of(layer.dtype)
+        for a in range(4):
+            bytes *= <double>(x[a] if k == 0 else w[a] if k == 1 else y[a])
+        if bytes > MOST:
+            return FASTCONV_BAD_SHAPE
+    for a in range(4):
+        if (layer.x_strides != NULL and layer.x_strides[a] % align_of(layer.dtype)) \
+                or (layer.y_strides != NULL and layer.y_strides[a] % align_of(layer.dtype)) \
+                or (layer.weight_strides != NULL and layer.weight_strides[a] % align_of(layer.dtype)):
+            return FASTCONV_BAD_ALIGNMENT
+    return FASTCONV_OK
+
+
+cdef int layered(const fastconv_layer2d* layer, const Py_ssize_t* of_x, const Py_ssize_t* of_w, const Py_ssize_t* of_y,
+                 const void* x, const void* weight, const void* bias, void* y) noexcept:
+    cdef const Py_ssize_t* pad = layer.padding
+    try:
+        from fastconv import nn
+
+        nn.conv2d(
+            view(layer.dtype, 4, of_x, layer.x_strides, x), view(layer.dtype, 4, of_w, layer.weight_strides, weight),
+            None if bias == NULL else view(layer.dtype, 1, &layer.o, NULL, bias), (layer.stride[0], layer.stride[1]),
+            ((pad[0], pad[1]), (pad[2], pad[3])), (layer.dilation[0], layer.dilation[1]), layer.groups,
+            out=view(layer.dtype, 4, of_y, layer.y_strides, y), workers=layer.threads or None,
+        )
         return FASTCONV_OK
     except MemoryError:
         return FASTCONV_NO_MEMORY
@@ -133,6 +219,6 @@ api.major, api.minor, api.size, api.version = FASTCONV_API_MAJOR, FASTCONV_API_M
 api.strerror, api.isa, api.set_num_threads, api.get_num_threads = strerror, isa, set_num_threads, get_num_threads
 api.output_shape, api.plan_create, api.plan_work_bytes = output_shape, plan_create, plan_work_bytes
 api.plan_execute, api.plan_destroy, api.apply = plan_execute, plan_destroy, apply
-api.convolve1d, api.correlate1d, api.separable2d = convolve1d, correlate1d, separable2d
+api.convolve1d, api.correlate1d, api.separable2d, api.conv2d = convolve1d, correlate1d, separable2d, conv2d
 
 _C_API = PyCapsule_New(&api, FASTCONV_CAPSULE, NULL)

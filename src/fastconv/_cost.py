@@ -286,6 +286,12 @@ def tile_sizes(
     return Blocks(sizes, least, nbytes, TAPS * block_seconds(dtype, sizes, columns))
 
 
+def n_blocks(dtype: Dtype, sizes: tuple[int, ...], n_out: tuple[int, ...], n_taps: tuple[int, ...]) -> int:
+    """Blocks of `tile_sizes` that so many outputs take."""
+    reals = [_real(dtype)[1], *[1] * (len(sizes) - 1)]
+    return math.prod(-(-out // (r * size - m + 1)) for out, r, size, m in zip(n_out, reals, sizes, n_taps))
+
+
 def _with(sizes: tuple[int, ...], axis: int, choices: Iterable[int]) -> Iterable[tuple[int, ...]]:
     """The sizes with each of the choices along one axis."""
     return ((*sizes[:axis], size, *sizes[axis + 1 :]) for size in choices)

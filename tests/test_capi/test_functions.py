@@ -15,6 +15,7 @@ from capi_struct import (
     DTYPES,
     MODES,
     STATUS,
+    Layer,
     Plan,
     Problem,
     api,
@@ -26,6 +27,7 @@ from capi_struct import (
 )
 
 import fastconv as fc
+from fastconv import nn
 
 OK = 0
 
@@ -409,3 +411,74 @@ def test_memory_does_not_grow(rng):
         assert held[1] - held[0] < 20_000
     finally:
         tracemalloc.stop()
+
+
+# ---- layers ------------------------------------------------------------------------------------------------
+
+
+def layer_of(x, w, y, **options):
+    layer = Layer(DTYPES[x.dtype.str[1:]], options.pop("groups", 0), options.pop("threads", 0))
+    layer.n, layer.c, layer.h, layer.w = x.shape
+    layer.o, _, layer.kh, layer.kw = w.shape
+    layer.x_strides, layer.weight_strides = integers(x.strides), integers(w.strides)
+    layer.y_strides = None if y is None else integers(y.strides)
+    for field, numbers in options.items():
+        getattr(layer, field)[:] = numbers
+    return layer
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_conv2d(rng, dtype):
+    bias = values(rng, 6, dtype)
+    for options in [
+        {},
+        {"stride": (2, 1), "padding": (1, 0, 2, 3)},
+        {"dilation": (1, 2), "groups": 2, "padding": (2, 2, 0, 0)},
+    ]:
+        groups = options.get("groups", 1)
+        x, w = (
+            values(rng, (2, 9, 4, 11), dtype).transpose(0, 2, 1, 3),
+            values(rng, (6, 4 // groups, 3, 3), dtype),
+        )
+        top, bottom, left, right = options.get("padding", (0, 0, 0, 0))
+        arguments = {key: options[key] for key in ("stride", "dilation", "groups") if key in options}
+        want = nn.conv2d(x, w, bias, padding=((top, bottom), (left, right)), **arguments)
+        y = empty(want.shape, dtype)
+        layer = layer_of(x, w, y, **options)
+        assert api.conv2d(layer, x.ctypes.data, w.ctypes.data, bias.ctypes.data, y.ctypes.data) == OK
+        np.testing.assert_array_equal(y, want)
+        plain = nn.conv2d(x, w, padding=((top, bottom), (left, right)), **arguments)
+        assert api.conv2d(layer, x.ctypes.data, w.ctypes.data, None, y.ctypes.data) == OK
+        np.testing.assert_array_equal(y, plain)
+
+
+def test_layers_that_are_wrong(rng):
+    x, w, y = values(rng, (1, 4, 9, 9), "f4"), values(rng, (6, 4, 3, 3), "f4"), empty((1, 6, 7, 7), "f4")
+
+    def status(**fields):
+        layer = layer_of(x, w, y)
+        for field, value in fields.items():
+            if isinstance(value, tuple):
+                getattr(layer, field)[:] = value
+            else:
+                setattr(layer, field, value)
+        return name(api.conv2d(layer, x.ctypes.data, w.ctypes.data, None, y.ctypes.data))
+
+    assert status() == "OK"
+    assert status(dtype=12) == "BAD_DTYPE"
+    assert status(threads=-1) == "BAD_THREADS"
+    assert {status(**{field: 0}) for field in ("n", "c", "h", "w", "o", "kh", "kw")} == {"BAD_SHAPE"}
+    assert status(n=1 << 40, h=1 << 40) == "BAD_SHAPE"
+    wrong = {
+        "groups": (-1, 3),
+        "stride": ((-1, 1),),
+        "dilation": ((1, -2), (9, 1)),
+        "padding": ((-1, 0, 0, 0),),
+    }
+    assert {status(**{field: value}) for field in wrong for value in wrong[field]} == {"BAD_LAYER"}
+    assert status(kh=10) == "BAD_LAYER"
+    assert status(x_strides=integers((1296, 324, 36, 3))) == "BAD_ALIGNMENT"
+    layer = layer_of(x, w, y)
+    assert name(api.conv2d(None, x.ctypes.data, w.ctypes.data, None, y.ctypes.data)) == "BAD_POINTER"
+    assert name(api.conv2d(layer, x.ctypes.data, None, None, y.ctypes.data)) == "BAD_POINTER"
+    assert name(api.conv2d(layer, x.ctypes.data, w.ctypes.data, None, x.ctypes.data)) == "OVERLAP"

@@ -5,6 +5,7 @@
      v_D            one vector                          D_load, D_store   unaligned
      D_wa, D_wb     one tap, broadcast                  D_maca, D_macb    acc + tap * x
      D_join(a, b)   the result of the accumulators       D_add
+     D_even(a, b)   elements 0, 2, 4 ... of both (f32, f64);  D_zip_lo, D_zip_hi   a0 b0 a1 b1 ..., the first or second half
      D_between(lo, hi, r)   the vector r elements after lo; hi begins STEP bytes (a shuffle's reach) after it
      D_after(lo, hi, r)     the same where hi follows lo, r elements of 16 bytes at most (f32, f64)
    A dtype has one accumulator (wa, maca) or two (also wb, macb, join):
@@ -142,6 +143,52 @@ FC_ONE(f64, double)
 FC_ONE(i16, uint16_t)
 FC_ONE(i32, uint32_t)
 
+/* Every other element of two vectors, from the first on. */
+#define FC_EVENS_2 0, 2
+#define FC_EVENS_4 FC_EVENS_2, 4, 6
+#define FC_EVENS_8 FC_EVENS_4, 8, 10, 12, 14
+#define FC_EVENS_16 FC_EVENS_8, 16, 18, 20, 22, 24, 26, 28, 30
+#if FC_VECTOR_BYTES == 64
+#  define FC_EVENS_F32 FC_EVENS_16
+#  define FC_EVENS_F64 FC_EVENS_8
+#elif FC_VECTOR_BYTES == 32
+#  define FC_EVENS_F32 FC_EVENS_8
+#  define FC_EVENS_F64 FC_EVENS_4
+#else
+#  define FC_EVENS_F32 FC_EVENS_4
+#  define FC_EVENS_F64 FC_EVENS_2
+#endif
+#if defined(__has_builtin)
+#  if __has_builtin(__builtin_shufflevector)
+#    define fc_shuffle __builtin_shufflevector
+#  endif
+#endif
+#ifndef fc_shuffle                /* GCC before 12 */
+#  define fc_shuffle(a, b, ...)                                                                \
+    ({ const int at_[] = {__VA_ARGS__}; enum { n_ = sizeof(at_) / sizeof(at_[0]) }; __typeof__(a) v_; \
+       for (int i_ = 0; i_ < n_; i_++) v_[i_] = at_[i_] < n_ ? (a)[at_[i_]] : (b)[at_[i_] - n_]; v_; })
+#endif
+#define FC_ZIP(i, n) i, n + i
+#define FC_ZIP_2(i, n) FC_ZIP(i, n), FC_ZIP(i + 1, n)
+#define FC_ZIP_4(i, n) FC_ZIP_2(i, n), FC_ZIP_2(i + 2, n)
+#define FC_ZIP_8(i, n) FC_ZIP_4(i, n), FC_ZIP_4(i + 4, n)
+#if FC_VECTOR_BYTES == 64
+#  define FC_ZIP_F32(half) FC_ZIP_8(8 * half, 16)
+#  define FC_ZIP_F64(half) FC_ZIP_4(4 * half, 8)
+#elif FC_VECTOR_BYTES == 32
+#  define FC_ZIP_F32(half) FC_ZIP_4(4 * half, 8)
+#  define FC_ZIP_F64(half) FC_ZIP_2(2 * half, 4)
+#else
+#  define FC_ZIP_F32(half) FC_ZIP_2(2 * half, 4)
+#  define FC_ZIP_F64(half) FC_ZIP(half, 2)
+#endif
+FC_INLINE v_f32 f32_even(v_f32 a, v_f32 b) { return fc_shuffle(a, b, FC_EVENS_F32); }
+FC_INLINE v_f64 f64_even(v_f64 a, v_f64 b) { return fc_shuffle(a, b, FC_EVENS_F64); }
+FC_INLINE v_f32 f32_zip_lo(v_f32 a, v_f32 b) { return fc_shuffle(a, b, FC_ZIP_F32(0)); }
+FC_INLINE v_f32 f32_zip_hi(v_f32 a, v_f32 b) { return fc_shuffle(a, b, FC_ZIP_F32(1)); }
+FC_INLINE v_f64 f64_zip_lo(v_f64 a, v_f64 b) { return fc_shuffle(a, b, FC_ZIP_F64(0)); }
+FC_INLINE v_f64 f64_zip_hi(v_f64 a, v_f64 b) { return fc_shuffle(a, b, FC_ZIP_F64(1)); }
+
 #define FC_COMPLEX(D, lane)                                                                    \
     FC_VECTOR(D, lane, FC_VECTOR_BYTES / sizeof(e_##D))                                        \
     FC_INLINE v_##D D##_wa(const e_##D *p) { return D##_splat(p->re); }                        \
@@ -228,6 +275,12 @@ FC_INLINE v_i64n i64n_maca(v_i64n acc, v_i64n w, v_i64n x) {
 
 FC_SCALAR(f32, float)
 FC_SCALAR(f64, double)
+FC_INLINE v_f32 f32_even(v_f32 a, v_f32 b) { (void)b; return a; }
+FC_INLINE v_f64 f64_even(v_f64 a, v_f64 b) { (void)b; return a; }
+FC_INLINE v_f32 f32_zip_lo(v_f32 a, v_f32 b) { (void)b; return a; }
+FC_INLINE v_f32 f32_zip_hi(v_f32 a, v_f32 b) { (void)a; return b; }
+FC_INLINE v_f64 f64_zip_lo(v_f64 a, v_f64 b) { (void)b; return a; }
+FC_INLINE v_f64 f64_zip_hi(v_f64 a, v_f64 b) { (void)a; return b; }
 FC_SCALAR(i16, uint32_t)
 FC_SCALAR(i32, uint32_t)
 FC_SCALAR(i64, uint64_t)

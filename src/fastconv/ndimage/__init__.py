@@ -6,6 +6,7 @@ Changing ``from scipy import ndimage`` to ``from fastconv import ndimage`` is en
     _arguments      what the functions have in common: checks, in SciPy's words
     _numbers        the dtype of the arithmetic; rounding into the output's
     _integers       small integers: kernels that are exact for them
+    _boxes          means over boxes: those that are computed at once
     _passes         the calls downwards
     _correlation    correlate, convolve, correlate1d, convolve1d
     _separable      uniform_filter, uniform_filter1d, sep_filter

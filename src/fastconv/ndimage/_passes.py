@@ -25,6 +25,7 @@ from fastconv._problem import BOUNDARIES, Array, Window
 from fastconv._threads import resolve_workers
 from fastconv.ndimage import _integers
 from fastconv.ndimage._arguments import Settings
+from fastconv.ndimage._boxes import SUMS, Box, means, sums
 from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtype
 
 SLAB_BYTES = 1 << 20
@@ -41,7 +42,7 @@ class Kernel(NamedTuple):
     axis: int
     boundary: str
     origin: int = 0
-    divisor: int = 1  # of the sums
+    divisor: int = 1  # of the sums; more than 1: as many weights, all 1
 
 
 class Fusion(NamedTuple):
@@ -67,8 +68,10 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
         passes(x.imag, kernels, cval.imag, y.imag, settings)
     elif not kernels:
         store(x.copy(), y, settings)
+    elif all(kernel.divisor > 1 for kernel in kernels) and means(x, _boxes(kernels), cval, y, settings):
+        pass
     elif x.dtype.kind in "biu" and _narrow(x, kernels, cval, y, settings):
-        return
+        pass
     elif x.size and (fusion := _fusion_of(x, kernels, cval, y, settings)):
         _fused(x, fusion, y, settings)
     elif rounds_later(y, settings):
@@ -82,6 +85,10 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
             w, axis, boundary, origin, divisor = kernel
             correlation(x, w, [axis], [origin], boundary, cval, target, settings, divisor=divisor)
             x = target
+
+
+def _boxes(kernels: Sequence[Kernel]) -> list[Box]:
+    return [Box(kernel.weights.size, kernel.axis, kernel.boundary, kernel.origin) for kernel in kernels]
 
 
 def _narrow(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> bool:
@@ -110,6 +117,8 @@ def _fusion_of(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, setting
     That is where truncated results come between them or `cval` stands beside results of the first; and where
     the driver would be slower.
     """
+    if any(kernel.divisor > 1 for kernel in kernels):
+        return None
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
     if len(kernels) < 2 or beside or y.dtype.kind == "b" or max(k.weights.size for k in kernels) > LONG:
         return None
@@ -218,12 +227,15 @@ def correlation(
                 return
     skip_zeros = skip_zeros and x.dtype.kind in "fc" and not w.all()
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
+    is_mean = divisor > 1 and dtype in SUMS
+    if is_mean and dtype.kind == "i":
+        dtype = np.dtype(np.int64)
     w = (w if whole or divisor == 1 else w / divisor).astype(dtype)
     if dtype.kind == "i" and boundary == "constant":
         cval = np.int64(cval).astype(dtype)
     at_once = x.dtype == dtype == y.dtype and not (whole and divisor > 1)
     together = np.may_share_memory(x, y)
-    if at_once and not together and len(axes) == x.ndim and _is_small(x, w, y):
+    if at_once and not is_mean and not together and len(axes) == x.ndim and _is_small(x, w, y):
         lo = tuple([m // 2 + origin for m, origin in zip(w.shape, origins)])
         workers = 0 if settings.workers is None else resolve_workers(settings.workers)
         codes = (BOUNDARIES[boundary],) * x.ndim
@@ -236,7 +248,7 @@ def correlation(
             start = [m - 1 - low for m, low in zip(w.shape, lo)]
             _leave_out_zeros(x, w, axes, start, boundary, cval, y)
         return
-    if together and (skip_zeros or not at_once):
+    if together and (skip_zeros or is_mean or not at_once):
         x = x.copy()
     start = [m - 1 - m // 2 - origin for m, origin in zip(w.shape, origins)]
     codes = (BOUNDARIES[boundary],) * len(axes)
@@ -245,7 +257,11 @@ def correlation(
         part = ys if ys.dtype == dtype else np.empty(ys.shape, dtype)
         options = {"axes": tuple(axes), "boundary": boundary, "cval": cval}
         window: Any = Window(tuple(first), tuple(ys.shape[k] for k in axes))
-        correlate(xs, w.conj(), window, **options, out=part, workers=settings.workers)
+        if is_mean:
+            low = w.size - 1 - first[0]
+            sums(xs, w.size, axes[0], low, boundary, cval, part, not whole, settings.workers)
+        else:
+            correlate(xs, w.conj(), window, **options, out=part, workers=settings.workers)
         if skip_zeros:
             _leave_out_zeros(xs, w, axes, first, boundary, cval, part)
         if whole and dtype.kind == "f":

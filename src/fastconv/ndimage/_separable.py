@@ -49,7 +49,8 @@ def uniform_filter1d(
     Notes
     -----
     Unlike in SciPy, an output depends on its own window only: a NaN does not reach to the end of the line,
-    and rounding errors do not add up along it.
+    and rounding errors do not add up along it. A mean of any number of elements takes a few additions; one of
+    integers is exact.
 
     Examples
     --------

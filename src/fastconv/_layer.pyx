@@ -1,0 +1,447 @@
+"""Convolution layers as matrix products, without the matrix of windows: axes, blocks, boundaries, threads.
+
+    y[n, o, p] = bias[o] + sum over c, t of w[o, c, t] x~[n, c, p stride + t dilation - lo]
+
+x~ is x continued by the boundary; with groups, outputs o see the channels of their group only. A unit of work is a box
+of pixels (some images, rows, columns) times some outputs. It takes the products k = (c, t) in blocks: the channels'
+pixels are laid out in a strip (continued, and split by the stride's phases, so that what a tap sees is contiguous),
+gathered from there into a panel [k][pixel] of some vectors, and multiplied with panels [k][output] of the weights.
+Blocks are summed apart and then added up, which also keeps rounding errors small. How the sum of an output is blocked
+depends on the weights' shape alone (of a weight's gradient: on the layer's), never on the units; so results do not
+depend on the number of threads, though the size of units does. The caller has validated everything.
+"""
+
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.string cimport memcpy, memset
+cimport numpy as cnp
+
+from itertools import product
+from math import gcd
+
+import numpy as np
+
+from fastconv import _kernels
+from fastconv._direct import DTYPES
+from fastconv._threads import get_num_threads
+
+from fastconv._boundary cimport copy_strided
+from fastconv._kernels.dot8 cimport FC_DOT8_TABLE, fc_dot8_table
+from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
+from fastconv._rounds cimport aligned, run, unit_function
+from fastconv._strip cimport (
+    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, pose, runs,
+    seen_in_place, where,
+)
+
+cnp.import_array()
+
+cdef enum:
+    PRODUCTS = 192                  # a block of k: a panel of pixels stays in L1
+    PIXELS = 10                     # panels of a unit, about: the weights are read once for them
+    FEW_PIXELS = 4                  # panels of a unit, at least, if several threads want units
+    OUTPUTS = 256                   # outputs of a unit, at most
+    FEW_OUTPUTS = 64                # at least, if several threads want units: each gathers the pixels anew
+    UNITS = 4                       # of a thread, wanted
+    MOST_PIECES = 3 * 32            # pixels of the widest panel
+    GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
+    GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
+    FEW_ROWS = 128                  # at least, if several threads want units
+
+cdef const fc_gemm_table* TABLE = <const fc_gemm_table*>PyCapsule_GetPointer(_kernels.table("gemm"), FC_GEMM_TABLE)
+cdef const fc_dot8_table* DOT8 = <const fc_dot8_table*>PyCapsule_GetPointer(_kernels.table("dot8"), FC_DOT8_TABLE)
+cdef fc_gemm _fours = TABLE.dtype[DTYPES[np.dtype(np.int32)]]
+_fours.rows, _fours.vectors = DOT8.rows, DOT8.vectors
+memcpy(_fours.tile, DOT8.tile, sizeof(_fours.tile))
+FOURS = np.dtype("V4")              # four bytes: of x unsigned, of w signed; their sums are int32
+
+
+cdef const fc_gemm* kernels_of(dtype):
+    """The matrix kernels of a dtype; those of `FOURS` move elements as int32's do."""
+    return &_fours if dtype == FOURS else &TABLE.dtype[DTYPES[dtype]]
+
+
+# ---- packed weights ----------------------------------------------------------------------------------------------
+
+cdef class Weights:
+    """Weights (O, C / groups, *K) as the tiles read them: by group, block of products and panel of outputs, [k][output].
+
+    Blocks: some channels with all taps, or some taps of one channel.
+    """
+
+    def __init__(self, cnp.ndarray w, Py_ssize_t groups):
+        cdef Py_ssize_t g, b, o, m, k, n, rows, taps = 1, item = w.itemsize
+        cdef const fc_gemm* gemm = kernels_of(w.dtype)
+        cdef const char* of
+        cdef char* to
+        cdef cnp.ndarray flat
+        self.shape = (<object>w).shape
+        self.dtype = w.dtype
+        self.groups = groups
+        self.outputs, self.channels = w.shape[0] // groups, w.shape[1]
+        for n in self.shape[2:]:
+            taps *= n
+        self.taps = taps
+        self.block_channels = equal(self.channels, max(1, PRODUCTS // max(1, taps)))
+        self.block_taps = equal(taps, PRODUCTS) if taps > PRODUCTS else taps
+        self.tap_parts = parts_of(taps, self.block_taps) if taps > PRODUCTS else 1
+        self.blocks = max(1, parts_of(self.channels, self.block_channels) * self.tap_parts)
+        flat = np.ascontiguousarray(w)
+        self.data = aligned(max(1, w.size) * w.itemsize)
+        n = self.channels * taps
+        of, to = <const char*>cnp.PyArray_DATA(flat), <char*>cnp.PyArray_DATA(self.data)
+        with nogil:
+            for g in range(groups):
+                for b in range(self.blocks):
+                    k, m = self.block(b)
+                    o = 0
+                    while o < self.outputs:
+                        rows = min(gemm.rows, self.outputs - o)
+                        gemm.turn(of + ((g * self.outputs + o) * n + k) * item, n,
+                                  to + (g * self.outputs * n + self.outputs * k + o * m) * item, rows, rows, m)
+                        o += rows
+
+    cdef (Py_ssize_t, Py_ssize_t) block(self, Py_ssize_t b) noexcept nogil:
+        """First product of a block, and their number."""
+        cdef Py_ssize_t c = b // self.tap_parts * self.block_channels, t = b % self.tap_parts * self.block_taps
+        return c * self.taps + t, min(self.block_channels, self.channels - c) * min(self.block_taps, self.taps - t)
+
+
+# ---- a unit ------------------------------------------------------------------------------------------------------
+
+cdef Py_ssize_t pieces_of(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n,
+                          fc_piece* pieces) noexcept nogil:
+    """Pixels of the box from number `pixel` on, as runs in the strip or in x; their number."""
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t count = 0, to = 0, run, of
+    where(box, pixel, at)
+    while to < n:
+        run = min(n - to, box.n[2] - at[0])
+        of = at[0] + at[1] * job.to_row + at[2] * job.to_sheet + at[3] * job.to_image
+        if count and pieces[count - 1].of + pieces[count - 1].n == of:
+            pieces[count - 1].n += run
+        else:
+            pieces[count] = fc_piece(of, to, run)
+            count += 1
+        to += run
+        at[0] = 0
+        at[1] += 1
+        if at[1] == box.n[1]:
+            at[1] = 0
+            at[2] += 1
+            if at[2] == box.n[0]:
+                at[2] = 0
+                at[3] += 1
+    return count
+
+
+cdef void gather(const Job* job, const Box* box, const char* x, const Py_ssize_t* off, Py_ssize_t n, Py_ssize_t pixel,
+                 Py_ssize_t pixels, char* panel, Py_ssize_t width) noexcept nogil:
+    """The panel [k][pixel] of some pixels, from the strip or from x."""
+    cdef fc_piece[MOST_PIECES] pieces
+    cdef Py_ssize_t p, k, count = pieces_of(job, box, pixel, pixels, pieces), last = 0
+    if job.in_place:
+        for p in range(count):
+            last = max(last, pieces[p].of + parts_of(pieces[p].n, job.gemm.lanes) * job.gemm.lanes)
+        if x + (last + job.last_off) * job.item > job.x_end:        # whole vectors would read past the end of x
+            for k in range(n):
+                for p in range(count):
+                    memcpy(panel + (k * width + pieces[p].to) * job.item, x + (off[k] + pieces[p].of) * job.item,
+                           pieces[p].n * job.item)
+            return
+    job.gemm.gather(x, off, n, pieces, count, panel, width)
+
+
+cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, const char* sums,
+                Py_ssize_t pitch) noexcept nogil:
+    """Sums of pixels, from number `pixel` on, to y."""
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t o, run
+    cdef char* y
+    while n > 0:
+        where(box, pixel, at)
+        run = min(n, box.n[2] - at[0])
+        y = output(job, box, at)
+        for o in range(box.outputs):
+            copy_strided(y + o * job.y_output, job.side[2].y, sums + o * pitch, job.item, run, job.item)
+        sums += run * job.item
+        pixel += run
+        n -= run
+
+
+cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
+    cdef Box box
+    cdef const fc_gemm* gemm = job.gemm
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t lanes = gemm.lanes, item = job.item
+    cdef Py_ssize_t pixels, vectors, panels, p, v, nv, o, m, b, k, n, channel, n_channels, tap, n_taps, first, run
+    cdef Py_ssize_t width, step, ldc, pitch
+    cdef const char* w
+    cdef const char* x
+    cdef const char* c
+    cdef char* sums
+    cdef char* y
+    box.group = cut(job, cut_outputs(job, unit, &box), &box)
+    pixels = box.images * box.n[0] * box.n[1] * box.n[2]
+    vectors = parts_of(pixels, lanes)
+    panels = parts_of(vectors, gemm.vectors)
+    run = runs(job, &box)
+    for b in range(job.blocks):
+        channel, tap = b // job.tap_parts * job.block_channels, b % job.tap_parts * job.block_taps
+        n_channels, n_taps = min(job.block_channels, job.channels - channel), min(job.block_taps, job.taps - tap)
+        k, n = channel * job.taps + tap, n_channels * n_taps
+        if job.in_place:
+            x = seen_in_place(job, &box, channel)
+        else:
+            x = scratch
+            if tap == 0:
+                load_strip(job, &box, channel, n_channels, scratch)
+        w = job.w + ((box.group * job.channels * job.taps + k) * job.outputs + box.output * n) * item
+        for p in range(panels):
+            v = p * vectors // panels
+            nv = (p + 1) * vectors // panels - v
+            width = nv * lanes
+            first = min(pixels - v * lanes, width)
+            gather(job, &box, x, job.off + tap, n, v * lanes, first, scratch + job.panel, width)
+            sums = scratch + job.sums + v * box.outputs * lanes * item
+            c, ldc, step = sums, width, lanes
+            if b == 0:
+                c, ldc, step = job.bias, lanes, 0
+                if c != NULL:
+                    c += (box.group * job.outputs + box.output) * lanes * item
+            y, pitch = sums, width
+            if b == job.blocks - 1 and run and first == width and v * lanes // run == (v * lanes + width - 1) // run:
+                where(&box, v * lanes, at)
+                y, pitch = output(job, &box, at), job.y_output // item
+            o = 0
+            while o < box.outputs:
+                m = min(gemm.rows, box.outputs - o)
+                gemm.tile[m - 1][nv - 1](n, w + o * n * item, scratch + job.panel, width,
+                                         c + o * ldc * item if c != NULL else NULL, ldc, step,
+                                         y + o * pitch * item, pitch)
+                o += m
+            if b == job.blocks - 1 and y == sums:
+                write(job, &box, v * lanes, first, sums, width * item)
+
+
+cdef void turn_pixels(const Job* job, const Box* box, Py_ssize_t pixels, char* panel, Py_ssize_t width) noexcept nogil:
+    """panel[pixel][output] = y, of the box."""
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t pixel = 0, run, j
+    cdef char* y
+    while pixel < pixels:
+        where(box, pixel, at)
+        run = box.n[2]
+        y = output(job, box, at)
+        if job.side[2].y == job.item and job.y_output % job.item == 0:
+            job.gemm.turn(y, job.y_output // job.item, panel + pixel * width * job.item, width, box.outputs, run)
+        else:
+            for j in range(run):
+                copy_strided(panel + (pixel + j) * width * job.item, job.item, y + j * job.side[2].y, job.y_output,
+                             box.outputs, job.item)
+        pixel += run
+
+
+cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
+    """The gradient of some channels' weights for some outputs: sums [c, t][output] over boxes of pixels, in order."""
+    cdef Box box
+    cdef const fc_gemm* gemm = job.gemm
+    cdef Py_ssize_t item = job.item, left = cut_outputs(job, unit, &box)
+    cdef Py_ssize_t block = left % job.blocks, tap = block % job.tap_parts * job.block_taps
+    cdef Py_ssize_t channel = block // job.tap_parts * job.block_channels
+    cdef Py_ssize_t channels = min(job.block_channels, job.channels - channel)
+    cdef Py_ssize_t rows = channels * min(job.block_taps, job.taps - tap), vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
+    cdef Py_ssize_t part, pixels, r, m
+    cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
+    cdef char* sums = scratch + job.sums
+    cdef char* to
+    cdef const char* x
+    box.group = left // job.blocks
+    memset(sums, 0, rows * width * item)
+    memset(scratch + job.panel, 0, job.at - job.panel)
+    for part in range(boxes(job)):
+        cut(job, part, &box)
+        pixels = box.images * box.n[0] * box.n[1] * box.n[2]
+        places(job, &box, at)
+        turn_pixels(job, &box, pixels, scratch + job.panel, width)
+        if job.in_place:
+            x = seen_in_place(job, &box, channel)
+        else:
+            x = scratch
+            load_strip(job, &box, channel, channels, scratch)
+        r = 0
+        while r < rows:
+            m = min(gemm.reach_rows[vectors - 1], rows - r)
+            to = sums + r * width * item
+            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width, to, width, to, width)
+            r += m
+    to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps + tap) * item
+    gemm.turn(sums, width, to, job.to_w, rows, box.outputs)
+
+
+# ---- the drivers --------------------------------------------------------------------------------------------------
+
+cdef Py_ssize_t wanted_units(int workers) except -1:
+    """So many that threads which take turns end at about the same time; 1 for one thread."""
+    cdef int threads = workers if workers > 0 else get_num_threads()
+    return UNITS * threads if threads > 1 else 1
+
+
+def pack(w, groups):
+    """Weights prepared for `forward`.
+
+    Parameters
+    ----------
+    w : ndarray
+        (O, C / groups, *K), of a dtype of `_direct.DTYPES`, with any strides.
+    groups : int
+        Divides O.
+
+    Returns
+    -------
+    Weights
+    """
+    return Weights(w, groups)
+
+
+def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo, tuple boundary, int workers,
+            tick=None):
+    """y[n, o, p] = bias[o] + sum over c, t of w[o, c, t] x~[n, c, p stride + t dilation - lo].
+
+    Parameters
+    ----------
+    x : ndarray
+        (N, C, *S) with one to three spatial axes, of a dtype of `_direct.DTYPES`, native and aligned, any strides.
+    w : ndarray or Weights
+        (O, C / groups, *K), of x's dtype; or what `pack` made of it.
+    bias : ndarray or None
+        (O,), of x's dtype.
+    y : ndarray
+        (N, O, *So), of x's dtype, with any strides; overlaps no other argument. Written.
+    stride, dilation, lo, boundary : tuple of int
+        By spatial axis. lo: y[0] takes x[-lo] for tap 0. boundary: codes of `_problem.BOUNDARIES`, without "constant".
+    workers : int
+        As `_threads.resolve_workers` gave it.
+    tick : callable, optional
+        Called with the fraction done, some times a second.
+    """
+    cdef Job job
+    cdef Weights packed
+    cdef cnp.ndarray of_bias, off
+    cdef Py_ssize_t units, wanted, most, scratch, pixels
+    cdef double seconds
+    if y.size == 0:
+        return
+    if isinstance(w, Weights):
+        packed = w
+    else:
+        packed = Weights(w, x.shape[1] // w.shape[1] if w.shape[1] else 1)
+    pose(&job, kernels_of(x.dtype), x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
+    job.w, job.bias = <const char*>cnp.PyArray_DATA(packed.data), NULL
+    if bias is not None:
+        of_bias = np.repeat(bias, job.gemm.lanes)
+        job.bias = <const char*>cnp.PyArray_DATA(of_bias)
+    job.block_channels, job.block_taps = packed.block_channels, packed.block_taps
+    job.blocks, job.tap_parts = packed.blocks, packed.tap_parts
+    join(&job)
+    pixels = PIXELS * job.gemm.lanes * job.gemm.vectors
+    job.output_extent = equal(job.outputs, OUTPUTS, job.gemm.rows)
+    wanted = wanted_units(workers)
+    units = job.groups * y.size // y.shape[1]
+    if wanted > 1 and units > 2 * pixels:
+        pixels = max(pixels * FEW_PIXELS // PIXELS, min(pixels, units // wanted))
+    scratch = lay_out(&job, pixels)
+    units = job.groups * boxes(&job)
+    if units < wanted:
+        most = max(<Py_ssize_t>FEW_OUTPUTS, job.outputs * units // wanted)
+        job.output_extent = equal(job.outputs, most, job.gemm.rows)
+        scratch = lay_out(&job, pixels)
+    off = offsets(&job)
+    job.last_off = off.max(initial=0)
+    job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
+    units *= job.output_parts
+    seconds = 1.0 * y.size * job.channels * job.taps / (3e9 * job.gemm.lanes * units) + 1e-6
+    run(&job, <unit_function>layer_unit, units, seconds, scratch, workers, tick)
+
+
+def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo,
+               Py_ssize_t groups, int workers, tick=None):
+    """y[n, c, i] = bias[c] + sum over o, t of w[o, c, t] x[n, o, q], where q stride + t dilation - lo = i.
+
+    This is a transposed convolution, and the gradient of `forward`'s input. Outputs of the same i modulo the stride
+    see the same taps: theirs is a `forward` of stride 1.
+
+    Parameters
+    ----------
+    x : ndarray
+        (N, O, *S).
+    w : ndarray
+        (O, C / groups, *K).
+    bias : ndarray or None
+        (C,).
+    y : ndarray
+        (N, C, *So) with any sizes So. Written.
+    stride, dilation, lo, groups, workers, tick
+        As for `forward`, with zeros around x.
+    """
+    cdef int nd = x.ndim - 2
+    cdef Py_ssize_t o = w.shape[0] // groups
+    turned = np.moveaxis(w.reshape((groups, o, *(<object>w).shape[1:])), 1, 2)
+    turned = turned.reshape((groups * w.shape[1], o, *(<object>w).shape[2:]))
+    phases = [list(_phases(*side)) for side in zip((<object>w).shape[2:], stride, dilation, lo)]
+    for phase in product(*phases):
+        first, taps, step, begin = zip(*phase)
+        outputs = y[(..., *[slice(i, None, s) for i, s in zip(first, stride)])]
+        forward(x, turned[(..., *taps)], bias, outputs, (1,) * nd, step, begin, (0,) * nd, workers)
+
+
+def _phases(taps, stride, dilation, lo):
+    """Of each output modulo the stride: the first such, its taps from the last to the first, their dilation and lo."""
+    step = gcd(stride, dilation)
+    for first in range(stride):
+        here = [t for t in range(min(taps, stride // step)) if (first + lo - t * dilation) % stride == 0]
+        if here:
+            last = here[0] + (taps - 1 - here[0]) // (stride // step) * (stride // step)
+            yield (first, slice(last, here[0] - 1 if here[0] else None, -(stride // step)),
+                   dilation // step, (last * dilation - first - lo) // stride)
+        else:
+            yield first, slice(0, 0), 1, 0
+
+
+def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride, tuple dilation, tuple lo,
+                    tuple boundary, Py_ssize_t groups, int workers, tick=None):
+    """gw[o, c, t] = sum over n, p of gy[n, o, p] x~[n, c, p stride + t dilation - lo].
+
+    Parameters
+    ----------
+    x : ndarray
+        (N, C, *S).
+    gy : ndarray
+        (N, O, *So).
+    gw : ndarray
+        (O, C / groups, *K). Written.
+    stride, dilation, lo, boundary, groups, workers, tick
+        As for `forward`.
+    """
+    cdef Job job
+    cdef Py_ssize_t scratch, units, most
+    cdef double seconds
+    cdef cnp.ndarray off, to = gw if gw.flags.c_contiguous else np.empty_like(gw, order="C")
+    if gw.size == 0:
+        return
+    pose(&job, kernels_of(x.dtype), x, gy, (<object>gw).shape, groups, stride, dilation, lo, boundary)
+    job.w, job.to_w = <const char*>cnp.PyArray_DATA(to), job.channels * job.taps
+    job.block_taps = equal(job.taps, GRADIENT_ROWS)
+    job.tap_parts = parts_of(job.taps, job.block_taps)
+    job.output_extent = equal(job.outputs, job.gemm.reach_vectors * job.gemm.lanes, job.gemm.lanes)
+    most = job.channels * job.groups * parts_of(job.outputs, job.output_extent) // wanted_units(workers)
+    most = min(max(most, parts_of(FEW_ROWS, job.taps)), max(<Py_ssize_t>1, GRADIENT_ROWS // job.taps))
+    job.block_channels = equal(job.channels, most)
+    job.blocks = parts_of(job.channels, job.block_channels) * job.tap_parts
+    scratch = lay_out(&job, GRADIENT_PIXELS)
+    off = offsets(&job)
+    job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
+    units = job.groups * job.output_parts * job.blocks
+    seconds = 1.0 * gy.size * job.channels * job.taps / (3e9 * job.gemm.lanes * units) + 1e-6
+    run(&job, <unit_function>gradient_unit, units, seconds, scratch, workers, tick)
+    if to is not gw:
+        gw[...] = to

@@ -1,0 +1,196 @@
+"""The engines that compute a layer or its gradients, and the choice of one: the fastest by estimate.
+
+gemm        products of matrices, without the matrix of windows: everything
+winograd4   F(4 x 4, 3 x 3): 3 x 3 taps, no strides; a quarter of the products
+winograd2   F(2 x 2, 3 x 3): the same, 4 / 9 of the products; for small images
+depthwise   one channel in each group
+dots        scalar products of windows: long kernels of one axis, strides
+fourier     transforms of blocks: long kernels, no strides
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastconv import _depthwise, _dots, _layer, _winograd
+from fastconv._problem import Array, Kept
+from fastconv.nn import _costs, _fourier
+from fastconv.nn._geometry import Geometry
+
+# (geometry, first operand, second operand, bias, result, workers, kept): computes the result
+Run = Callable[[Geometry, Array, Array, Array | None, Array, int, Kept], None]
+Test = Callable[[Geometry, np.dtype[Any]], bool]
+Estimate = Callable[[Geometry, np.dtype[Any], bool], float]
+
+
+LONG = 32  # taps of a row, for `dots`
+FEW_CHANNELS = 8
+
+
+class Engine(NamedTuple):
+    """One way to compute one of the three sums."""
+
+    name: str
+    algorithm: str  # what the user calls its kind
+    can: Test
+    seconds: Estimate  # on one thread; whether the weight is prepared
+    run: Run
+
+
+def _anything(geometry: Geometry, dtype: np.dtype[Any]) -> bool:
+    return True
+
+
+def _packed(kept: Kept, name: str, pack: Callable[[], Any]) -> Any:
+    """What an engine makes of the weight, made once for each `kept`."""
+    if name not in kept:
+        kept[name] = pack()
+    return kept[name]
+
+
+def _gemm(g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept) -> None:
+    packed = _packed(kept, "gemm", lambda: _layer.pack(w, g.groups))
+    _layer.forward(x, packed, bias, y, g.stride, g.dilation, g.lo, g.boundary, workers)
+
+
+def _gemm_input(
+    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+) -> None:
+    _layer.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
+
+
+def _gemm_weight(
+    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept
+) -> None:
+    _layer.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
+
+
+def _winograd_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
+    """Sums of few channels are so exact that F(4 x 4, 3 x 3) would have more than 4 times their error."""
+    steps = g.stride == g.dilation == (1, 1)
+    fits = dtype.char in "fd" and g.m == (3, 3) and g.groups == 1 and steps
+    return fits and (m == 2 or g.channels >= FEW_CHANNELS)
+
+
+def _winograd_run(
+    m: int, g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+) -> None:
+    packed = _packed(kept, f"winograd{m}", lambda: _winograd.Weights(w, m, workers))
+    lo, boundary = (g.lo[0], g.lo[1]), (g.boundary[0], g.boundary[1])
+    _winograd.correlate(x, packed, bias, y, lo, boundary, workers)
+
+
+def _depthwise_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return dtype.char in "fd" and g.groups == g.channels and g.stride[-1] <= 2
+
+
+def _depthwise_run(
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+) -> None:
+    _depthwise.correlate(x, w, bias, y, g.stride, g.dilation, g.lo, g.boundary, workers)
+
+
+def _depthwise_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    """Without strides, and one output for each channel."""
+    return max(g.stride) == 1 and g.outputs == g.channels and _depthwise_can(g, dtype) and _reversible(g)
+
+
+def _depthwise_input(
+    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+) -> None:
+    turned = np.ascontiguousarray(np.flip(w, tuple(range(2, w.ndim))))
+    _depthwise_run(_turned(g), y, turned, bias, x, workers, kept)
+
+
+def _reversible(g: Geometry) -> bool:
+    """Whether `_turned` is a layer: no output is beyond what its windows reach."""
+    reach = (d * (m - 1) for d, m in zip(g.dilation, g.m))
+    return not any(g.boundary) and all(lo <= last for lo, last in zip(g.lo, reach))
+
+
+def _turned(g: Geometry) -> Geometry:
+    """The layer from y to x that the gradient of an input is, without strides: its taps are reversed."""
+    lo = tuple(d * (m - 1) - lo for d, m, lo in zip(g.dilation, g.m, g.lo))
+    return g._replace(channels=g.outputs, outputs=g.channels, n=g.n_out, n_out=g.n, lo=lo)
+
+
+def _winograd_input_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return _reversible(g) and _winograd_can(m, _turned(g), dtype)
+
+
+def _winograd_input_seconds(m: int, g: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    return _costs.winograd(m, _turned(g), dtype, prepared)
+
+
+def _winograd_input(
+    m: int, g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+) -> None:
+    turned = np.ascontiguousarray(w.swapaxes(0, 1)[:, :, ::-1, ::-1])
+    _winograd_run(m, _turned(g), y, turned, bias, x, workers, {})
+
+
+def _dots_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return dtype.char in "fd" and len(g.m) == 1 and g.dilation == (1,) and g.m[0] >= LONG
+
+
+def _dots_run(
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+) -> None:
+    _dots.correlate(x, w, bias, y, g.stride[0], g.lo[0], g.boundary[0], g.groups, workers)
+
+
+def _fourier_run(
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+) -> None:
+    if not _fourier.run(g, x, w, bias, y, workers, kept):
+        _gemm(g, x, w, bias, y, workers, kept)
+
+
+def _engines() -> dict[str, list[Engine]]:
+    layer = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm)]
+    of_input = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm_input)]
+    of_weight = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm_weight)]
+    for m in (4, 2):
+        name, can, seconds = f"winograd{m}", partial(_winograd_can, m), partial(_costs.winograd, m)
+        layer.append(Engine(name, "winograd", can, seconds, partial(_winograd_run, m)))
+        can, seconds = partial(_winograd_input_can, m), partial(_winograd_input_seconds, m)
+        of_input.append(Engine(name, "winograd", can, seconds, partial(_winograd_input, m)))
+    layer.append(Engine("depthwise", "direct", _depthwise_can, _costs.depthwise, _depthwise_run))
+    layer.append(Engine("dots", "direct", _dots_can, _costs.dots, _dots_run))
+    layer.append(Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run))
+    of_input.append(Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input))
+    return {"layer": layer, "input gradient": of_input, "weight gradient": of_weight}
+
+
+ENGINES = _engines()
+
+
+def ranked(
+    which: str, geometry: Geometry, dtype: np.dtype[Any], algorithm: str, prepared: bool
+) -> list[tuple[float, Engine]]:
+    """The engines of an algorithm ("auto": of any) for one of the sums, from the fastest; with seconds."""
+    able = [
+        (engine.seconds(geometry, dtype, prepared), engine)
+        for engine in ENGINES[which]
+        if algorithm in ("auto", engine.algorithm) and engine.can(geometry, dtype)
+    ]
+    if not able:
+        known = sorted({engine.algorithm for engine in ENGINES[which] if engine.can(geometry, dtype)})
+        raise ValueError(
+            f"algorithm for this {which} must be 'auto' or {' or '.join(map(repr, known))}, "
+            f"got {algorithm!r} ({dtype} weight of shape {geometry.w_shape}, stride {geometry.stride}, "
+            f"dilation {geometry.dilation}, groups {geometry.groups})"
+        )
+    return sorted(able, key=lambda pair: pair[0])
+
+
+@lru_cache(maxsize=1024)
+def choose(
+    which: str, geometry: Geometry, dtype: np.dtype[Any], algorithm: str, prepared: bool = False
+) -> Engine:
+    """The fastest, by estimate."""
+    return ranked(which, geometry, dtype, algorithm, prepared)[0][1]

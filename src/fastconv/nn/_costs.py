@@ -1,0 +1,97 @@
+"""Estimates of what engines take, in seconds on one thread.
+
+The constants were fitted to runs with AVX-512 in float32. A processor with narrower vectors takes longer by
+about the same factor for all engines: ratios are what the choice needs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastconv import _cost
+from fastconv.nn._geometry import Geometry
+
+CALL = 20e-6
+PRODUCT = 1 / 75e9  # of matrices in the cache
+ROWS = 8  # of the matrix of weights, in a tile
+GATHER = 0.04e-9  # an element of the matrix of windows
+WRITE = 0.15e-9  # an output
+WEIGHT_BYTE = 1 / 20e9  # of weights, which do not stay in the cache
+TRANSFORM = 0.28e-9  # a point of a channel's tile
+POINT_BYTE = 1 / 40e9  # of transformed weights
+LANES = 16
+DOT = 1 / 30e9  # a product of taps and a window, both in the cache
+LOAD = 1 / 25e9  # an element of a window
+OUTPUTS = 4  # that share it
+ADD_LANES = 3e-9  # the sum of one output's lanes
+MIX = 2.2e-9  # a point of the product of two blocks' transforms
+MIX_MANY = 7e-9  # where those of the kernels do not stay in the cache
+FEW_PAIRS = 1024  # of channels and outputs, for which they do
+SPECTRUM = 3.5e-9  # a point of a kernel's transform
+PACK = 0.6e-9  # a weight
+PACK_POINT = 0.9e-9  # of a transformed kernel
+BAND = 0.1e-9  # an element of a plane that is read or written
+PLANE = 50e-9
+APART = 1 / 50e9  # a product of planes
+
+
+def gemm(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    pixels = geometry.batch * math.prod(geometry.n_out)
+    rows = -(-geometry.outputs // geometry.groups // ROWS) * ROWS * geometry.groups
+    weights = math.prod(geometry.w_shape)
+    seconds = pixels * rows * geometry.terms * PRODUCT + pixels * geometry.outputs * WRITE
+    seconds += pixels * geometry.terms * geometry.groups * GATHER + weights * 4 * WEIGHT_BYTE
+    if not prepared:
+        seconds += weights * PACK
+    return CALL + seconds * _width(dtype)
+
+
+def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """F(m x m, 3 x 3): (m + 2)^2 products of matrices, with a column for each tile of m x m outputs."""
+    points = (m + 2) ** 2
+    tiles = geometry.batch * math.prod(-(-size // m) for size in geometry.n_out)
+    outputs = -(-geometry.outputs // LANES) * LANES
+    pairs = geometry.channels * outputs
+    seconds = points * tiles * pairs * PRODUCT
+    seconds += points * tiles * (geometry.channels + 0.75 * outputs) * TRANSFORM
+    seconds += points * pairs * 4 * POINT_BYTE
+    if not prepared:
+        seconds += points * pairs * PACK_POINT
+    return CALL / 2 + seconds * _width(dtype)
+
+
+def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    planes = geometry.batch * geometry.outputs
+    elements = planes * (math.prod(geometry.n) + math.prod(geometry.n_out))
+    seconds = geometry.products * APART + elements * BAND
+    return CALL / 4 + planes * PLANE + seconds * _width(dtype)
+
+
+def dots(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Whole vectors of taps; groups of outputs share what they read of the input."""
+    taps = -(-geometry.m[0] // LANES) * LANES
+    sums = geometry.batch * geometry.n_out[0] * geometry.outputs
+    products = sums * geometry.channels // geometry.groups * taps
+    share = 1 / min(OUTPUTS, geometry.outputs // geometry.groups)
+    return CALL / 4 + products * (DOT + LOAD * share) * _width(dtype) + sums * ADD_LANES
+
+
+def fourier(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Blocks: a transform for each input and each output, and for each pair the products of a block."""
+    blocks = _cost.tile_sizes(dtype, geometry.n_out, geometry.m)
+    count = geometry.batch * _cost.n_blocks(dtype, blocks.sizes, geometry.n_out, geometry.m)
+    pairs = geometry.channels // geometry.groups * geometry.outputs
+    seconds = count * _cost.block_seconds(dtype, blocks.sizes) * (geometry.channels + geometry.outputs) / 2
+    points = pairs * math.prod(blocks.sizes) * _width(dtype)
+    seconds += count * points * (MIX if pairs // geometry.groups <= FEW_PAIRS else MIX_MANY)
+    if not prepared:
+        seconds += points * SPECTRUM
+    return CALL + seconds
+
+
+def _width(dtype: np.dtype[Any]) -> float:
+    """Vectors that as many elements take, compared with float32."""
+    return max(1.0, dtype.itemsize / 4)

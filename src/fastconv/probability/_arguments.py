@@ -1,0 +1,77 @@
+"""Checks of the arguments of `fastconv.probability`. Errors name the argument, what it was and what it must
+be."""
+
+from __future__ import annotations
+
+import operator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from fastconv import _check
+from fastconv._problem import Array
+
+
+def weights(x: Any, name: str, log: bool) -> Array:
+    """Probabilities, or their logarithms, as float64 of at least one dimension."""
+    a = _check.array(x, name)
+    if a.dtype.kind not in "buif":
+        raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
+    if a.ndim == 0 or a.shape[-1] == 0:
+        raise ValueError(f"{name} must hold at least one probability, got shape {a.shape}")
+    a = a.astype(float)
+    if np.isnan(a).any():
+        raise ValueError(f"{name} must not hold NaN")
+    if log:
+        if (a == np.inf).any():
+            raise ValueError(f"{name} must hold logarithms of finite numbers, got inf")
+    elif not (a >= 0).all():
+        raise ValueError(f"{name} must not be negative, got {a.min()}")
+    elif not (a < np.inf).all():
+        raise ValueError(f"{name} must be finite, got inf")
+    return a
+
+
+def exact(x: Any, name: str) -> tuple[list[int], int]:
+    """Integers or fractions as integers over one denominator."""
+    values = x.tolist() if isinstance(x, np.ndarray) else list(x)
+    if not values:
+        raise ValueError(f"{name} must hold at least one weight, got none")
+    if not all(isinstance(v, (int, Fraction)) and not isinstance(v, bool) for v in values):
+        raise TypeError(f"{name} must hold ints or Fractions where exact=True")
+    if min(values) < 0:
+        raise ValueError(f"{name} must not be negative, got {min(values)}")
+    parts = [Fraction(v) for v in values]
+    denominator = 1
+    for v in parts:
+        denominator *= v.denominator // np.gcd(denominator, v.denominator)
+    return [int(v * denominator) for v in parts], int(denominator)
+
+
+def count(n: Any, name: str = "n") -> int:
+    """An int, not negative."""
+    if isinstance(n, (bool, np.bool_)) or not hasattr(n, "__index__"):
+        raise TypeError(f"{name} must be an integer, got {n!r}")
+    number = operator.index(n)
+    if number < 0:
+        raise ValueError(f"{name} must not be negative, got {number}")
+    return number
+
+
+def number(x: Any, name: str) -> int | float:
+    """A finite real number; an int stays one."""
+    if hasattr(x, "__index__") and not isinstance(x, (bool, np.bool_)):
+        return operator.index(x)
+    if not isinstance(x, (float, np.floating, Fraction)) or not np.isfinite(float(x)):
+        raise TypeError(f"{name} must be a finite real number, got {x!r}")
+    return float(x)
+
+
+def truncate(x: Any) -> float:
+    """A mass, from 0 to below 1."""
+    if isinstance(x, (bool, np.bool_)) or not isinstance(x, (float, int, np.floating, np.integer)):
+        raise TypeError(f"truncate must be None or a real number, got {x!r}")
+    if not 0 <= x < 1:
+        raise ValueError(f"truncate must be from 0 to below 1, got {x!r}")
+    return float(x)
