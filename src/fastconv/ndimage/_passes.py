@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _blocks, _direct, _separable
+from fastconv import _blocks, _direct, _separable, _stencil
 from fastconv._cost import rates
 from fastconv._direct import DTYPES
 from fastconv._entry import correlate
@@ -146,12 +146,16 @@ def _fused(x: Array, fusion: Fusion, y: Array, settings: Settings) -> None:
     """The passes in the driver for separable kernels: no array is between them."""
     dtype, factors, m, axes, start, lo, codes = fusion
     n_batch = x.ndim - len(axes)
-    order = (*(k for k in range(x.ndim) if k not in axes), *axes)
+    order = (*[k for k in range(x.ndim) if k not in axes], *axes) if n_batch else axes
     workers = 0 if settings.workers is None else resolve_workers(settings.workers)
     if np.may_share_memory(x, y) or not x.flags.aligned:
         x = x.copy()
     if x.dtype == dtype == y.dtype and y.flags.aligned:
-        x, y = x.transpose(order), y.transpose(order)
+        if n_batch:
+            x, y = x.transpose(order), y.transpose(order)
+        if _stencil.taken(x, y, lo, m, separable=True):
+            _stencil.correlate(x, factors.reshape(2, 3), y, lo, codes, 0, workers)
+            return
         _separable.correlate(x, factors, m, y, n_batch, lo, codes, 0, workers, look=False)
         return
     for xs, first, ys in _slabs(x, m, axes, start, codes, y, dtype):
@@ -200,12 +204,12 @@ def correlation(
         if len(axes) == 1 and w.dtype.kind == "f":
             if _integers.passed(x, [Kernel(w, axes[0], boundary, origins[0])], cval, y, settings):
                 return
-    skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
+    skip_zeros = skip_zeros and x.dtype.kind in "fc" and not w.all()
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
     is_mean = divisor > 1 and dtype in SUMS
     if is_mean and dtype.kind == "i":
         dtype = np.dtype(np.int64)
-    w = (w if whole else w / divisor).astype(dtype)
+    w = (w if whole or divisor == 1 else w / divisor).astype(dtype)
     if dtype.kind == "i" and boundary == "constant":
         cval = np.int64(cval).astype(dtype)
     at_once = x.dtype == dtype == y.dtype and not (whole and divisor > 1)
@@ -215,6 +219,10 @@ def correlation(
         workers = 0 if settings.workers is None else resolve_workers(settings.workers)
         codes = (BOUNDARIES[boundary],) * x.ndim
         cval = cval if boundary == "constant" else 0
+        exact = not skip_zeros or (w.shape == (3, 3) and _stencil.is_cross(w))
+        if exact and _stencil.taken(x, y, lo, w.shape):
+            _stencil.correlate(x, w, y, lo, codes, cval, workers)
+            return
         if _direct.correlate(x, w, y, 0, lo, codes, cval, workers, look=skip_zeros) and skip_zeros:
             start = [m - 1 - low for m, low in zip(w.shape, lo)]
             _leave_out_zeros(x, w, axes, start, boundary, cval, y)
