@@ -44,7 +44,8 @@ cdef inline bint misaligned(const void* address, int dtype) noexcept nogil:
 
 cdef inline bint far(const Py_ssize_t* strides, int k, Py_ssize_t n) noexcept nogil:
     """Are the ends of axis k too far apart for any memory?"""
-    return strides != NULL and not -(MOST // n) <= strides[k] <= MOST // n
+    cdef Py_ssize_t most = MOST // n
+    return strides != NULL and not -most <= strides[k] <= most
 
 
 cdef inline void widen(int dtype, const char* x, Py_ssize_t step, int16_t* to, Py_ssize_t n) noexcept nogil:
