@@ -6,6 +6,7 @@ from fastconv.capi cimport FASTCONV_C64, FASTCONV_C128, FASTCONV_F32, FASTCONV_F
 
 cdef enum:
     MOST = (<Py_ssize_t>1 << (8 * sizeof(Py_ssize_t) - 4))      # bytes of an array
+    SIGNED = -1                         # so that C compares MOST as a signed number
 
 
 cdef inline bint is_dtype(int dtype) noexcept nogil:
