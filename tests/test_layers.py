@@ -46,6 +46,7 @@ LAYERS = {
         "_exact",
         "_bank",
         "_missing",
+        "_means",
         "_strip",
         "_layer",
         "_layer8",
