@@ -21,6 +21,7 @@ LAYERS = {
         "_kernels.dot8",
         "_kernels.bytes",
         "_kernels.box",
+        "_kernels.missing",
         "_kernels",
     ],
     "drivers": [

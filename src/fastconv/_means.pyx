@@ -9,6 +9,7 @@ where these are few: the taps that meet them are taken off the sum of the kernel
 sums are computed term by term. Blocks depend on the problem alone, so results do not depend on the number of threads.
 """
 
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdlib cimport calloc, free
 cimport numpy as cnp
 
@@ -17,19 +18,24 @@ import math
 
 import numpy as np
 
+from fastconv import _kernels
+
 from fastconv._boundary cimport copy_line, source
 from fastconv._direct cimport prepare
+from fastconv._kernels.missing cimport FC_MISSING_TABLE, fc_missing_table
 from fastconv._missing cimport MOST_AXES, Shape, real, set_steps, subtract_at, sum_at
 from fastconv._rounds cimport Task, Work, execute, run, unit_function, work_bytes
 
 cnp.import_array()
 
 cdef enum:
+    BLOCK_BYTES = 1 << 19           # of values: they, their weights and the outputs stay in L2
     LEAST = 16                      # outputs of a block along an axis that is cut,
     LEAST_COLUMNS = 256             # and along the last
-import os
-BLOCK_BYTES = int(os.environ.get('BB', 1<<18))
 cdef double PASS_SECONDS = 2e-9     # beside the products, for each value
+
+cdef const fc_missing_table* TABLE = <const fc_missing_table*>PyCapsule_GetPointer(
+    _kernels.table("missing"), FC_MISSING_TABLE)
 
 
 cdef struct Job:
@@ -51,28 +57,6 @@ cdef struct Job:
     double total, scale             # sum of the kernel; what means are multiplied by
     double limit                    # of denominators that are trusted, if taps were taken off them
     double tap_seconds, find_seconds        # to take off the taps of a missing value; to find it, for each value
-
-
-cdef Py_ssize_t take_row(const real* x, const char* mask, Py_ssize_t n, real put, real* to, real* ok) noexcept nogil:
-    """to = x, but for what is missing; ok = 1 or 0. How many are missing."""
-    cdef Py_ssize_t i
-    cdef int count = 0
-    cdef bint missing
-    cdef real v, one = 1, zero = 0
-    if mask == NULL:
-        for i in range(n):
-            v = x[i]
-            ok[i] = one if v == v else zero
-            to[i] = v if v == v else put
-            count += 0 if v == v else 1
-    else:
-        for i in range(n):
-            v = x[i]
-            missing = (v != v) | (mask[i] != 0)
-            ok[i] = zero if missing else one
-            to[i] = put if missing else v
-            count += missing
-    return count
 
 
 cdef Py_ssize_t take_block(const Job* job, const Py_ssize_t* begin, const Shape* s, real* to, real* ok,
@@ -122,7 +106,7 @@ cdef Py_ssize_t take_block(const Job* job, const Py_ssize_t* begin, const Shape*
                 if mask != NULL:
                     gaps = mask_line
                     copy_line(mask_line, mask, job.n_x[last], job.mask_step[last], job.boundary, &zero, start + i, size, 1)
-            count += take_row(<const real*>row, gaps, size, <real>job.put, to + i, ok + i)
+            count += TABLE.take[sizeof(real) == 8](row, gaps, size, job.put, to + i, ok + i)
         to += n
         ok += n
         a = last - 1
@@ -136,19 +120,15 @@ cdef Py_ssize_t take_block(const Job* job, const Py_ssize_t* begin, const Shape*
             return count
 
 
-cdef void divide_row(char* y, Py_ssize_t step, const real* below, real scale, Py_ssize_t n) noexcept nogil:
+cdef void divide_row(char* y, Py_ssize_t step, const real* below, double scale, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
-    cdef real* row = <real*>y
-    if step != sizeof(real):
-        for i in range(n):
-            row = <real*>(y + i * step)
-            row[0] = row[0] / below[i] * scale
-    elif scale == 1:
-        for i in range(n):
-            row[i] /= below[i]
-    else:
-        for i in range(n):
-            row[i] = row[i] / below[i] * scale
+    cdef real* one
+    if step == sizeof(real):
+        TABLE.divide[sizeof(real) == 8](y, below, scale, n)
+        return
+    for i in range(n):
+        one = <real*>(y + i * step)
+        one[0] = one[0] / below[i] * <real>scale
 
 
 cdef void divide(const Job* job, const Shape* s, char* y, const real* below, const real* x, const real* ok) noexcept nogil:
@@ -160,7 +140,7 @@ cdef void divide(const Job* job, const Shape* s, char* y, const real* below, con
     for a in range(last):
         index[a] = 0
     while True:
-        divide_row(y, job.y_step[last], below + o, <real>job.scale, n)
+        divide_row(y, job.y_step[last], below + o, job.scale, n)
         if ok != NULL:
             for i in range(n):
                 if not (below[o + i] >= job.limit or below[o + i] <= -job.limit):
@@ -242,9 +222,11 @@ def block_of(tuple n_out, tuple m, int item):
     block = list(n_out)
     last = len(m) - 1
     for axis, taps in enumerate(m):
-        least = max(LEAST_COLUMNS if axis == last else LEAST, 2 * taps)
-        while block[axis] > least and item * math.prod([b + k - 1 for b, k in zip(block, m)]) > BLOCK_BYTES:
-            block[axis] = max(least, (block[axis] + 1) // 2)
+        row = item * math.prod([b + k - 1 for a, (b, k) in enumerate(zip(block, m)) if a != axis])
+        most = (BLOCK_BYTES // row - taps + 1) // LEAST * LEAST
+        size = max(LEAST_COLUMNS if axis == last else LEAST, 2 * taps, most)
+        if size < block[axis]:
+            block[axis] = size
     return tuple(block)
 
 

@@ -28,6 +28,7 @@ SUBTRACT_SECONDS = 0.4e-9  # a tap of a missing value,
 ROW_SECONDS = 8e-9  # a row of the kernel's last axis,
 FIND_SECONDS = 1.5e-9  # and a value that may be missing
 PASS_SECONDS = 2e-9  # a value of a block that _means does not compute, for each of its two convolutions
+SCAN = 1 << 14  # values that are looked at together
 MOST_TAPS = 1 << 12  # of kernels that _means takes
 FEW_TERMS = 1 << 18  # of sums that are not worth a look at which are empty
 EXACT = ("direct", "sparse")  # methods that err by eps of an output's own terms
@@ -60,23 +61,24 @@ def _outside_is_missing(call: Call) -> bool:
 def _has_missing(call: Call) -> bool:
     if call.mask is not None and call.mask.any():
         return True
-    return call.x.dtype.kind == "f" and bool(np.isnan(call.x.min()))
+    if call.x.dtype.kind != "f":
+        return False
+    rows = max(1, SCAN * len(call.x) // call.x.size)  # so many at a time: often the first ones tell
+    return any(np.isnan(call.x[i : i + rows].min()) for i in range(0, len(call.x), rows))
 
 
 def _in_order(call: Call) -> None:
     """Axes from the widest stride to the narrowest."""
+    call = _complete(call)
     y, inside = call.y, call
     if call.boundary is None:
         box = tuple(slice(m - 1 - m // 2, n - m // 2) for n, m in zip(call.x.shape, call.w.shape))
         y[...] = 0
         inside = call._replace(y=y[box])
-    plain = call.treatment == "propagate" and call.mask is None
-    if plain or not _by_means(inside):
-        inside = _complete(inside)
-        if inside.treatment == "propagate" and inside.mask is None and y.dtype == inside.w.dtype:
-            _whole(inside)
-        else:
-            _in_blocks(inside)
+    if inside.treatment == "propagate" and inside.mask is None and y.dtype == inside.w.dtype:
+        _whole(inside)
+    elif not _by_means(inside):
+        _in_blocks(inside)
     if call.preserve:
         if call.x.dtype.kind == "f":
             np.copyto(y, np.nan, where=np.isnan(call.x))
@@ -90,9 +92,9 @@ def _complete(call: Call) -> Call:
         if _outside_is_missing(call) or _has_missing(call):
             call.check_weights()
         else:
-            call = call._replace(treatment="propagate")
+            call = call._replace(treatment="propagate", mask=None)
     elif call.treatment == "fill" and not _has_missing(call):
-        call = call._replace(treatment="propagate")
+        call = call._replace(treatment="propagate", mask=None)
     return call
 
 
@@ -158,9 +160,6 @@ def _by_means(call: Call) -> bool:
         seconds = best.look(p, kernel.w, kernel.kept) if best.look else best.seconds(p)
         if direct.seconds(p) > seconds + math.prod(n) * PASS_SECONDS:
             return False
-    weighted = call.treatment == "interpolate"
-    if weighted and abs(call.total) <= call.tolerance and (_outside_is_missing(call) or _has_missing(call)):
-        call.check_weights()
     limit = LITTLE[w.itemsize] * kernel.size
     put = {"interpolate": 0.0, "ignore": 0.0, "fill": call.fill_value, "propagate": math.nan}[call.treatment]
     _means.convolve(
@@ -172,7 +171,7 @@ def _by_means(call: Call) -> bool:
         call.boundary or 0,
         call.outside,
         put,
-        weighted,
+        call.treatment == "interpolate",
         kernel.sum,
         1.0 if call.normalized else kernel.sum,
         limit,
