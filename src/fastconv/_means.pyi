@@ -4,6 +4,8 @@ import numpy as np
 
 _Array = np.ndarray[Any, Any]
 
+BLOCK_BYTES: int
+
 def block_of(n_out: tuple[int, ...], m: tuple[int, ...], item: int) -> tuple[int, ...]: ...
 def convolve(
     x: _Array,

@@ -29,9 +29,9 @@ from fastconv._rounds cimport Task, Work, execute, run, unit_function, work_byte
 cnp.import_array()
 
 cdef enum:
-    BLOCK_BYTES = 1 << 19           # of values: they, their weights and the outputs stay in L2
     LEAST = 16                      # outputs of a block along an axis that is cut,
     LEAST_COLUMNS = 256             # and along the last
+BLOCK_BYTES = 1 << 18               # of values: they, their weights and the outputs stay in L2
 cdef double PASS_SECONDS = 2e-9     # beside the products, for each value
 
 cdef const fc_missing_table* TABLE = <const fc_missing_table*>PyCapsule_GetPointer(
@@ -225,8 +225,7 @@ def block_of(tuple n_out, tuple m, int item):
         row = item * math.prod([b + k - 1 for a, (b, k) in enumerate(zip(block, m)) if a != axis])
         most = (BLOCK_BYTES // row - taps + 1) // LEAST * LEAST
         size = max(LEAST_COLUMNS if axis == last else LEAST, 2 * taps, most)
-        if size < block[axis]:
-            block[axis] = size
+        block[axis] = min(block[axis], size)
     return tuple(block)
 
 

@@ -1,7 +1,8 @@
 """The array in blocks: their numerators, and denominators where values are missing.
 
-Where direct sums are the fastest way, all that a block needs is done by _means. Else a block is a slab of outputs with all that their windows hold, outside values too, copied to memory of its
-own, so that NaNs can be taken out. Where nothing is missing, or may stay, the array itself is convolved.
+Where direct sums are the fastest way, _means does all that blocks need. Elsewhere a block is a slab of
+outputs with all that their windows hold, outside values too, copied to memory of its own, so that NaNs can be
+taken out. Where nothing is missing, or may stay, the array itself is convolved.
 
 A denominator is the sum of the kernel less the taps that meet missing values: these are subtracted if that is
 less work than the convolution of weights 0 and 1. Subtractions and transforms err by some eps of the sum of
@@ -155,11 +156,10 @@ def _by_means(call: Call) -> bool:
     kernel = _kernel(w)
     n = tuple(b + m - 1 for b, m in zip(_means.block_of(y.shape, w.shape, w.itemsize), w.shape))
     p = _block_problem(n, kernel.w)
-    direct, best = (choose(p, name, kernel.w, kernel.kept) for name in ("direct", "auto"))
-    if direct.name != best.name:
-        seconds = best.look(p, kernel.w, kernel.kept) if best.look else best.seconds(p)
-        if direct.seconds(p) > seconds + math.prod(n) * PASS_SECONDS:
-            return False
+    best = choose(p, "auto", kernel.w, kernel.kept)
+    seconds = best.look(p, kernel.w, kernel.kept) if best.look else best.seconds(p)
+    if choose(p, "direct").seconds(p) > seconds + math.prod(n) * PASS_SECONDS:
+        return False
     limit = LITTLE[w.itemsize] * kernel.size
     put = {"interpolate": 0.0, "ignore": 0.0, "fill": call.fill_value, "propagate": math.nan}[call.treatment]
     _means.convolve(
@@ -188,7 +188,7 @@ def _block_problem(n: tuple[int, ...], w: Array) -> Problem:
 
 def _subtract_seconds(w: Array) -> float:
     """To take the taps of one missing value off."""
-    return w.size * SUBTRACT_SECONDS + w.size // w.shape[-1] * ROW_SECONDS
+    return float(w.size * SUBTRACT_SECONDS + w.size // w.shape[-1] * ROW_SECONDS)
 
 
 def _in_blocks(call: Call) -> None:
