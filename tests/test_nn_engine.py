@@ -186,15 +186,15 @@ def plain(images, channels, outputs, n, taps, stride=1, dilation=1, pad=0, group
 
 
 LARGER = {
-    "3×3": plain(2, 64, 40, (20, 23), (3, 3), pad=1),
-    "7×7 s2": plain(1, 3, 64, (40, 44), (7, 7), stride=2, pad=3),
+    "3×3": plain(2, 24, 20, (20, 23), (3, 3), pad=1),
+    "7×7 s2": plain(1, 3, 20, (40, 30), (7, 7), stride=2, pad=3),
     "1×1": plain(1, 200, 70, (14, 14), (1, 1)),
     "1×1 images": plain(5, 64, 48, (7, 7), (1, 1)),
     "1×1 s2": plain(2, 32, 48, (15, 14), (1, 1), stride=2),
-    "3×3 many outputs": plain(1, 24, 300, (7, 7), (3, 3), pad=1),
+    "3×3 many outputs": plain(1, 24, 260, (5, 7), (3, 3), pad=1),
     "1-D": plain(1, 30, 20, (1200,), (3,), pad=1),
     "1-D strided": plain(1, 1, 1, (3000,), (400,), stride=160),
-    "1-D large kernel": plain(1, 2, 3, (700,), (500,), pad=250),
+    "1-D large kernel": plain(1, 2, 3, (600,), (400,), pad=200),
     "3-D": plain(1, 5, 9, (6, 9, 12), (3, 3, 3), pad=1),
     "dilated": plain(1, 16, 16, (20, 20), (3, 3), dilation=4, pad=4),
     "kernel larger than the input": plain(2, 3, 4, (3, 2), (7, 9), pad=5),
@@ -218,8 +218,10 @@ def test_dtypes(name, dtype):
     check_forward(LARGER[name], dtype, 3)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", LARGER)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [(name, "float32") for name in LARGER] + [(name, dtype) for name in ("3×3", "1-D") for dtype in DTYPES[1:]],
+)
 def test_bits_do_not_depend_on_threads(name, dtype):
     one, *others = (run_forward(LARGER[name], dtype, 4, workers=n)[-1] for n in (1, 2, 3, 8))
     for other in others:

@@ -10,4 +10,5 @@ cdef class Weights:
     cdef Py_ssize_t block_channels, block_taps      # of a block, at most
     cdef Py_ssize_t tap_parts, blocks
     cdef cnp.ndarray data
+    cdef dict kept                                  # memory of calls
     cdef (Py_ssize_t, Py_ssize_t) block(self, Py_ssize_t b) noexcept nogil

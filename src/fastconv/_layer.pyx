@@ -29,7 +29,7 @@ from fastconv._kernels.dot8 cimport FC_DOT8_TABLE, fc_dot8_table
 from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
 from fastconv._strip cimport (
-    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, pose, runs,
+    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, point, pose, runs,
     seen_in_place, where,
 )
 
@@ -46,6 +46,11 @@ cdef enum:
     GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
     GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
     FEW_ROWS = 128                  # at least, if several threads want units
+    LINE = 64                       # bytes of the cache
+    PLANS = 256                     # that are remembered
+
+cdef extern from "simd.h" nogil:
+    void fc_prefetch(const void*)
 
 cdef const fc_gemm_table* TABLE = <const fc_gemm_table*>PyCapsule_GetPointer(_kernels.table("gemm"), FC_GEMM_TABLE)
 cdef const fc_dot8_table* DOT8 = <const fc_dot8_table*>PyCapsule_GetPointer(_kernels.table("dot8"), FC_DOT8_TABLE)
@@ -76,6 +81,7 @@ cdef class Weights:
         cdef cnp.ndarray flat
         self.shape = (<object>w).shape
         self.dtype = w.dtype
+        self.kept = {}
         self.groups = groups
         self.outputs, self.channels = w.shape[0] // groups, w.shape[1]
         for n in self.shape[2:]:
@@ -151,6 +157,26 @@ cdef void gather(const Job* job, const Box* box, const char* x, const Py_ssize_t
     job.gemm.gather(x, off, n, pieces, count, panel, width)
 
 
+cdef struct Ahead:                                      # what the next panel will be gathered from
+    const char* x
+    const Py_ssize_t* off
+    Py_ssize_t n, count
+    fc_piece[MOST_PIECES] pieces
+
+
+cdef void fetch(const Job* job, const Ahead* ahead, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
+    """Bring one part of it to the cache: rows far apart in x are not foreseen by the processor."""
+    cdef Py_ssize_t k, p, j
+    cdef const char* x
+    for k in range(part * ahead.n // parts, (part + 1) * ahead.n // parts):
+        for p in range(ahead.count):
+            x = ahead.x + (ahead.off[k] + ahead.pieces[p].of) * job.item
+            j = 0
+            while j < ahead.pieces[p].n * job.item:
+                fc_prefetch(x + j)
+                j += LINE
+
+
 cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, const char* sums,
                 Py_ssize_t pitch) noexcept nogil:
     """Sums of pixels, from number `pixel` on, to y."""
@@ -170,6 +196,7 @@ cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, 
 
 cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
     cdef Box box
+    cdef Ahead ahead
     cdef const fc_gemm* gemm = job.gemm
     cdef Py_ssize_t[4] at
     cdef Py_ssize_t lanes = gemm.lanes, item = job.item
@@ -212,9 +239,15 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
             if b == job.blocks - 1 and run and first == width and v * lanes // run == (v * lanes + width - 1) // run:
                 where(&box, v * lanes, at)
                 y, pitch = output(job, &box, at), job.y_output // item
+            ahead.n = 0
+            if job.in_place and p + 1 < panels:
+                ahead.x, ahead.off, ahead.n = x, job.off + tap, n
+                ahead.count = pieces_of(job, &box, (v + nv) * lanes,
+                                        min(pixels, (p + 2) * vectors // panels * lanes) - (v + nv) * lanes, ahead.pieces)
             o = 0
             while o < box.outputs:
                 m = min(gemm.rows, box.outputs - o)
+                fetch(job, &ahead, o // gemm.rows, parts_of(box.outputs, gemm.rows))
                 gemm.tile[m - 1][nv - 1](n, w + o * n * item, scratch + job.panel, width,
                                          c + o * ldc * item if c != NULL else NULL, ldc, step,
                                          y + o * pitch * item, pitch)
@@ -326,41 +359,86 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
     """
     cdef Job job
     cdef Weights packed
-    cdef cnp.ndarray of_bias, off
-    cdef Py_ssize_t units, wanted, most, scratch, pixels
-    cdef double seconds
+    cdef Plan plan
+    cdef cnp.ndarray of_bias
     if y.size == 0:
         return
     if isinstance(w, Weights):
         packed = w
     else:
         packed = Weights(w, x.shape[1] // w.shape[1] if w.shape[1] else 1)
-    pose(&job, kernels_of(x.dtype), x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
-    job.w, job.bias = <const char*>cnp.PyArray_DATA(packed.data), NULL
+    plan = plan_of(x, packed, y, stride, dilation, lo, boundary, wanted_units(workers))
+    job = plan.job
+    point(&job, x, y)
+    job.w = <const char*>cnp.PyArray_DATA(packed.data)
     if bias is not None:
-        of_bias = np.repeat(bias, job.gemm.lanes)
+        of_bias = repeated(bias, job.gemm.lanes)
         job.bias = <const char*>cnp.PyArray_DATA(of_bias)
+    run(&job, <unit_function>layer_unit, plan.units, plan.seconds, plan.scratch, workers, tick, packed.kept)
+
+
+cdef class Plan:
+    """What `forward` finds out from shapes and strides."""
+    cdef Job job                        # without the arrays
+    cdef cnp.ndarray off
+    cdef Py_ssize_t units, scratch
+    cdef double seconds
+
+
+cdef dict _plans = {}
+
+
+cdef Plan plan_of(cnp.ndarray x, Weights packed, cnp.ndarray y, tuple stride, tuple dilation, tuple lo, tuple boundary,
+                  Py_ssize_t wanted):
+    """A plan for at least `wanted` units, if there can be so many; the last ones are remembered."""
+    cdef const fc_gemm* gemm = kernels_of(packed.dtype)
+    cdef Plan plan
+    key = (<size_t>gemm, packed.shape, packed.groups, (<object>x).shape, (<object>x).strides, (<object>y).shape,
+           (<object>y).strides, stride, dilation, lo, boundary, wanted)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = Plan()
+        pose(&plan.job, gemm, x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
+        divide(plan, packed, y.size, wanted)
+        if len(_plans) >= PLANS:
+            _plans.clear()
+        _plans[key] = plan
+    return plan
+
+
+cdef void divide(Plan plan, Weights packed, Py_ssize_t size, Py_ssize_t wanted):
+    """Blocks, units and the layouts of memory, for `size` outputs in all."""
+    cdef Job* job = &plan.job
+    cdef Py_ssize_t pixels = PIXELS * job.gemm.lanes * job.gemm.vectors, units, most
+    job.bias = NULL
     job.block_channels, job.block_taps = packed.block_channels, packed.block_taps
     job.blocks, job.tap_parts = packed.blocks, packed.tap_parts
-    join(&job)
-    pixels = PIXELS * job.gemm.lanes * job.gemm.vectors
+    join(job)
     job.output_extent = equal(job.outputs, OUTPUTS, job.gemm.rows)
-    wanted = wanted_units(workers)
-    units = job.groups * y.size // y.shape[1]
+    units = size // job.outputs
     if wanted > 1 and units > 2 * pixels:
         pixels = max(pixels * FEW_PIXELS // PIXELS, min(pixels, units // wanted))
-    scratch = lay_out(&job, pixels)
-    units = job.groups * boxes(&job)
+    plan.scratch = lay_out(job, pixels)
+    units = job.groups * boxes(job)
     if units < wanted:
         most = max(<Py_ssize_t>FEW_OUTPUTS, job.outputs * units // wanted)
         job.output_extent = equal(job.outputs, most, job.gemm.rows)
-        scratch = lay_out(&job, pixels)
-    off = offsets(&job)
-    job.last_off = off.max(initial=0)
-    job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
-    units *= job.output_parts
-    seconds = 1.0 * y.size * job.channels * job.taps / (3e9 * job.gemm.lanes * units) + 1e-6
-    run(&job, <unit_function>layer_unit, units, seconds, scratch, workers, tick)
+        plan.scratch = lay_out(job, pixels)
+    plan.off = offsets(job)
+    job.last_off = plan.off.max(initial=0)
+    job.off = <const Py_ssize_t*>cnp.PyArray_DATA(plan.off)
+    plan.units = units * job.output_parts
+    plan.seconds = 1.0 * size * job.channels * job.taps / (3e9 * job.gemm.lanes * plan.units) + 1e-6
+
+
+cdef cnp.ndarray repeated(cnp.ndarray x, Py_ssize_t times):
+    """Each element of a line so many times."""
+    cdef cnp.ndarray to = np.empty(x.size * times, x.dtype)
+    cdef Py_ssize_t item = x.itemsize, i
+    for i in range(times):
+        copy_strided(<char*>cnp.PyArray_DATA(to) + i * item, times * item, <const char*>cnp.PyArray_DATA(x),
+                     x.strides[0], x.shape[0], item)
+    return to
 
 
 def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo,
