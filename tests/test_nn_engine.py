@@ -231,6 +231,13 @@ def test_bits_do_not_depend_on_threads(name, dtype):
             assert other.tobytes() == one.tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "complex64", "int32"])
+@pytest.mark.parametrize("name", ["3×3 many outputs", "1×1", "groups", "3-D"])
+def test_packed_weights_give_the_same_bits(name, dtype):
+    found = [run_forward(LARGER[name], dtype, 11, packed=packed)[-1] for packed in (False, True)]
+    assert found[0].tobytes() == found[1].tobytes()
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["3×3", "7×7 s2", "1×1 images", "1-D", "groups"])
 def test_values_that_are_not_finite_stay_in_their_windows(name, bad):

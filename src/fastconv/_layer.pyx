@@ -6,7 +6,8 @@ x~ is x continued by the boundary; with groups, outputs o see the channels of th
 of pixels (some images, rows, columns) times some outputs. It takes the products k = (c, t) in blocks: the channels'
 pixels are laid out in a strip (continued, and split by the stride's phases, so that what a tap sees is contiguous),
 gathered from there into a panel [k][pixel] of some vectors, and multiplied with panels [k][output] of the weights.
-Blocks are summed apart and then added up, which also keeps rounding errors small. How the sum of an output is blocked
+Weights that one box of pixels alone reads are taken
+where they lie, others are packed. Blocks are summed apart and then added up, which also keeps rounding errors small. How the sum of an output is blocked
 depends on the weights' shape alone (of a weight's gradient: on the layer's), never on the units; so results do not
 depend on the number of threads, though the size of units does. The caller has validated everything.
 """
@@ -26,11 +27,11 @@ from fastconv._threads import get_num_threads
 
 from fastconv._boundary cimport copy_strided
 from fastconv._kernels.dot8 cimport FC_DOT8_TABLE, fc_dot8_table
-from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
+from fastconv._kernels.gemm cimport FC_GEMM_TABLE, FC_GEMM_VECTORS, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
 from fastconv._strip cimport (
-    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, point, pose, runs,
-    seen_in_place, where,
+    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, point, pose,
+    runs, seen_in_place, where,
 )
 
 cnp.import_array()
@@ -42,10 +43,11 @@ cdef enum:
     OUTPUTS = 256                   # outputs of a unit, at most
     FEW_OUTPUTS = 64                # at least, if several threads want units: each gathers the pixels anew
     UNITS = 4                       # of a thread, wanted
-    MOST_PIECES = 3 * 32            # pixels of the widest panel
+    MOST_PIECES = 4 * 32            # pixels of the widest panel
     GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
     GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
     FEW_ROWS = 128                  # at least, if several threads want units
+    BIASES = FC_GEMM_VECTORS        # vectors of each value of the bias
     LINE = 64                       # bytes of the cache
     PLANS = 256                     # that are remembered
 
@@ -74,11 +76,7 @@ cdef class Weights:
     """
 
     def __init__(self, cnp.ndarray w, Py_ssize_t groups):
-        cdef Py_ssize_t g, b, o, m, k, n, rows, taps = 1, item = w.itemsize
-        cdef const fc_gemm* gemm = kernels_of(w.dtype)
-        cdef const char* of
-        cdef char* to
-        cdef cnp.ndarray flat
+        cdef Py_ssize_t n, taps = 1
         self.shape = (<object>w).shape
         self.dtype = w.dtype
         self.kept = {}
@@ -91,12 +89,18 @@ cdef class Weights:
         self.block_taps = equal(taps, PRODUCTS) if taps > PRODUCTS else taps
         self.tap_parts = parts_of(taps, self.block_taps) if taps > PRODUCTS else 1
         self.blocks = max(1, parts_of(self.channels, self.block_channels) * self.tap_parts)
-        flat = np.ascontiguousarray(w)
-        self.data = aligned(max(1, w.size) * w.itemsize)
-        n = self.channels * taps
-        of, to = <const char*>cnp.PyArray_DATA(flat), <char*>cnp.PyArray_DATA(self.data)
+        self.flat = np.ascontiguousarray(w)
+
+    cdef int pack(self) except -1:
+        cdef cnp.ndarray w = self.flat
+        cdef Py_ssize_t g, b, o, m, k, n = self.channels * self.taps, rows, item = w.itemsize
+        cdef const fc_gemm* gemm = kernels_of(w.dtype)
+        cdef const char* of
+        cdef char* to
+        self.data = aligned(max(1, w.size) * item)
+        of, to = <const char*>cnp.PyArray_DATA(w), <char*>cnp.PyArray_DATA(self.data)
         with nogil:
-            for g in range(groups):
+            for g in range(self.groups):
                 for b in range(self.blocks):
                     k, m = self.block(b)
                     o = 0
@@ -105,6 +109,8 @@ cdef class Weights:
                         gemm.turn(of + ((g * self.outputs + o) * n + k) * item, n,
                                   to + (g * self.outputs * n + self.outputs * k + o * m) * item, rows, rows, m)
                         o += rows
+        self.flat = None
+        return 0
 
     cdef (Py_ssize_t, Py_ssize_t) block(self, Py_ssize_t b) noexcept nogil:
         """First product of a block, and their number."""
@@ -177,6 +183,16 @@ cdef void fetch(const Job* job, const Ahead* ahead, Py_ssize_t part, Py_ssize_t 
                 j += LINE
 
 
+cdef void fetch_rows(const Job* job, const char* w, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t n) noexcept nogil:
+    """Bring n weights of some outputs to the cache."""
+    cdef Py_ssize_t o, j
+    for o in range(begin, end):
+        j = 0
+        while j < n * job.item + LINE:
+            fc_prefetch(w + job.rows[o] * job.item + j)
+            j += LINE
+
+
 cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, const char* sums,
                 Py_ssize_t pitch) noexcept nogil:
     """Sums of pixels, from number `pixel` on, to y."""
@@ -201,7 +217,7 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
     cdef Py_ssize_t[4] at
     cdef Py_ssize_t lanes = gemm.lanes, item = job.item
     cdef Py_ssize_t pixels, vectors, panels, p, v, nv, o, m, b, k, n, channel, n_channels, tap, n_taps, first, run
-    cdef Py_ssize_t width, step, ldc, pitch
+    cdef Py_ssize_t width, step, ldc, pitch, rows
     cdef const char* w
     cdef const char* x
     cdef const char* c
@@ -210,7 +226,7 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
     box.group = cut(job, cut_outputs(job, unit, &box), &box)
     pixels = box.images * box.n[0] * box.n[1] * box.n[2]
     vectors = parts_of(pixels, lanes)
-    panels = parts_of(vectors, gemm.vectors)
+    panels = parts_of(vectors, gemm.reach_vectors if job.plain else gemm.vectors)
     run = runs(job, &box)
     for b in range(job.blocks):
         channel, tap = b // job.tap_parts * job.block_channels, b % job.tap_parts * job.block_taps
@@ -222,19 +238,23 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
             x = scratch
             if tap == 0:
                 load_strip(job, &box, channel, n_channels, scratch)
-        w = job.w + ((box.group * job.channels * job.taps + k) * job.outputs + box.output * n) * item
+        if job.plain:
+            w = job.w + ((box.group * job.outputs + box.output) * job.channels * job.taps + k) * item
+        else:
+            w = job.w + ((box.group * job.channels * job.taps + k) * job.outputs + box.output * n) * item
         for p in range(panels):
             v = p * vectors // panels
             nv = (p + 1) * vectors // panels - v
             width = nv * lanes
             first = min(pixels - v * lanes, width)
+            rows = gemm.reach_rows[nv - 1] if job.plain else gemm.rows
             gather(job, &box, x, job.off + tap, n, v * lanes, first, scratch + job.panel, width)
             sums = scratch + job.sums + v * box.outputs * lanes * item
             c, ldc, step = sums, width, lanes
             if b == 0:
-                c, ldc, step = job.bias, lanes, 0
+                c, ldc, step = job.bias, BIASES * lanes, 0
                 if c != NULL:
-                    c += (box.group * job.outputs + box.output) * lanes * item
+                    c += (box.group * job.outputs + box.output) * ldc * item
             y, pitch = sums, width
             if b == job.blocks - 1 and run and first == width and v * lanes // run == (v * lanes + width - 1) // run:
                 where(&box, v * lanes, at)
@@ -246,8 +266,14 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
                                         min(pixels, (p + 2) * vectors // panels * lanes) - (v + nv) * lanes, ahead.pieces)
             o = 0
             while o < box.outputs:
-                m = min(gemm.rows, box.outputs - o)
-                fetch(job, &ahead, o // gemm.rows, parts_of(box.outputs, gemm.rows))
+                m = min(rows, box.outputs - o)
+                fetch(job, &ahead, o // rows, parts_of(box.outputs, rows))
+                if job.plain:
+                    fetch_rows(job, w, o + m, min(o + m + rows, box.outputs), n)
+                    gemm.reach[m - 1][nv - 1](n, w, job.rows + o, job.numbers, scratch + job.panel, width,
+                                              c + o * ldc * item if c != NULL else NULL, ldc, y + o * pitch * item, pitch)
+                    o += m
+                    continue
                 gemm.tile[m - 1][nv - 1](n, w + o * n * item, scratch + job.panel, width,
                                          c + o * ldc * item if c != NULL else NULL, ldc, step,
                                          y + o * pitch * item, pitch)
@@ -333,7 +359,9 @@ def pack(w, groups):
     -------
     Weights
     """
-    return Weights(w, groups)
+    cdef Weights packed = Weights(w, groups)
+    packed.pack()
+    return packed
 
 
 def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo, tuple boundary, int workers,
@@ -370,9 +398,14 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
     plan = plan_of(x, packed, y, stride, dilation, lo, boundary, wanted_units(workers))
     job = plan.job
     point(&job, x, y)
-    job.w = <const char*>cnp.PyArray_DATA(packed.data)
+    if packed.data is None and plan.rows is not None:
+        job.plain, job.w = True, <const char*>cnp.PyArray_DATA(packed.flat)
+    else:
+        if packed.data is None:
+            packed.pack()
+        job.plain, job.w = False, <const char*>cnp.PyArray_DATA(packed.data)
     if bias is not None:
-        of_bias = repeated(bias, job.gemm.lanes)
+        of_bias = repeated(bias, BIASES * job.gemm.lanes)
         job.bias = <const char*>cnp.PyArray_DATA(of_bias)
     run(&job, <unit_function>layer_unit, plan.units, plan.seconds, plan.scratch, workers, tick, packed.kept)
 
@@ -381,6 +414,7 @@ cdef class Plan:
     """What `forward` finds out from shapes and strides."""
     cdef Job job                        # without the arrays
     cdef cnp.ndarray off
+    cdef cnp.ndarray rows, numbers      # if weights are read once, so that they need not be packed
     cdef Py_ssize_t units, scratch
     cdef double seconds
 
@@ -427,6 +461,11 @@ cdef void divide(Plan plan, Weights packed, Py_ssize_t size, Py_ssize_t wanted):
     plan.off = offsets(job)
     job.last_off = plan.off.max(initial=0)
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(plan.off)
+    if boxes(job) == 1 and packed.dtype != FOURS:
+        plan.rows = np.arange(job.outputs, dtype=np.intp) * (job.channels * job.taps)
+        plan.numbers = np.arange(job.block_channels * job.block_taps, dtype=np.intp)
+        job.rows = <const Py_ssize_t*>cnp.PyArray_DATA(plan.rows)
+        job.numbers = <const Py_ssize_t*>cnp.PyArray_DATA(plan.numbers)
     plan.units = units * job.output_parts
     plan.seconds = 1.0 * size * job.channels * job.taps / (3e9 * job.gemm.lanes * plan.units) + 1e-6
 

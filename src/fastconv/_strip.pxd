@@ -20,6 +20,9 @@ cdef struct Job:
     int item                        # bytes of an element
     const char* x
     const char* w                   # packed; of the weights' gradient: it
+    bint plain                      # or not packed
+    const Py_ssize_t* rows          # of such: elements to the first of each output,
+    const Py_ssize_t* numbers       # and 0, 1, 2 ...
     const char* bias                # each value as often as a vector has lanes; or NULL
     char* y
     Side[SIDES] side
