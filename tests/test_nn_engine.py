@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -220,7 +221,7 @@ def test_dtypes(name, dtype):
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [(name, "float32") for name in LARGER] + [(name, dtype) for name in ("3×3", "1-D") for dtype in DTYPES[1:]],
+    [*product(LARGER, DTYPES[:1]), *product(["3×3", "1-D"], DTYPES[1:])],
 )
 def test_bits_do_not_depend_on_threads(name, dtype):
     one, *others = (run_forward(LARGER[name], dtype, 4, workers=n)[-1] for n in (1, 2, 3, 8))

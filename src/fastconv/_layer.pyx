@@ -5,11 +5,11 @@
 x~ is x continued by the boundary; with groups, outputs o see the channels of their group only. A unit of work is a box
 of pixels (some images, rows, columns) times some outputs. It takes the products k = (c, t) in blocks: the channels'
 pixels are laid out in a strip (continued, and split by the stride's phases, so that what a tap sees is contiguous),
-gathered from there into a panel [k][pixel] of some vectors, and multiplied with panels [k][output] of the weights.
-Weights that one box of pixels alone reads are taken
-where they lie, others are packed. Blocks are summed apart and then added up, which also keeps rounding errors small. How the sum of an output is blocked
-depends on the weights' shape alone (of a weight's gradient: on the layer's), never on the units; so results do not
-depend on the number of threads, though the size of units does. The caller has validated everything.
+gathered from there into a panel [k][pixel] of some vectors, and multiplied with panels [k][output] of the weights, or
+with the weights as they lie, where one box reads them once. Blocks are summed apart and then added up, which also keeps
+rounding errors small. How the sum of an output is blocked depends on the weights' shape alone (of a weight's gradient:
+on the layer's), never on the units; so results do not depend on the number of threads, though the size of units does.
+The caller has validated everything.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -308,7 +308,8 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
     cdef Py_ssize_t block = left % job.blocks, tap = block % job.tap_parts * job.block_taps
     cdef Py_ssize_t channel = block // job.tap_parts * job.block_channels
     cdef Py_ssize_t channels = min(job.block_channels, job.channels - channel)
-    cdef Py_ssize_t rows = channels * min(job.block_taps, job.taps - tap), vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
+    cdef Py_ssize_t rows = channels * min(job.block_taps, job.taps - tap)
+    cdef Py_ssize_t vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
     cdef Py_ssize_t part, pixels, r, m
     cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
     cdef char* sums = scratch + job.sums
@@ -331,7 +332,8 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
         while r < rows:
             m = min(gemm.reach_rows[vectors - 1], rows - r)
             to = sums + r * width * item
-            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width, to, width, to, width)
+            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width, to, width,
+                                           to, width)
             r += m
     to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps + tap) * item
     gemm.turn(sums, width, to, job.to_w, rows, box.outputs)
