@@ -21,6 +21,7 @@ LAYERS = {
         "_kernels.dot8",
         "_kernels.bytes",
         "_kernels.box",
+        "_kernels.stencil",
         "_kernels",
     ],
     "drivers": [
@@ -31,6 +32,7 @@ LAYERS = {
         "_rounds",
         "_polyphase",
         "_direct",
+        "_stencil",
         "_separable",
         "_box",
         "_sparse",

@@ -197,7 +197,8 @@ def test_any_chain(data, dtype):
     along = data.draw(st.permutations(sorted(data.draw(st.sets(st.integers(0, len(shape) - 1))))))
     each = {
         "mode": st.sampled_from(MODES),
-        "sigma": st.floats(0, 3),
+        # Weights of derivatives grow like sigma^(-2 order): those of tiny sigma are all rounding errors
+        "sigma": st.one_of(st.just(0.0), st.floats(0.3, 3)),
         "order": st.integers(0, 4),
         "radius": st.one_of(st.none(), st.integers(0, 7)),
         "size": st.integers(0, 9),

@@ -164,7 +164,7 @@ def test_each_family(rng, family):
         (np.empty(x.shape, "H"), _bytes.WRAPPED[2]),
         (np.empty(x.shape, "B"), _bytes.WRAPPED[1]),
     ]:
-        _bytes.correlate(x, w, y, (0, 1), (2, 1), (2, 2), 0, family, store, 1)
+        _bytes.Correlation(w, (0, 1), (2, 1), (2, 2), 0, family, store).run(x, y, 1)
         ref.assert_equal(y, stored(exact, y.dtype))
 
 
@@ -293,6 +293,10 @@ def test_real_weights_rounded(rng, dtype, mode):
         ((2, 5, 9), (1, 2)),
         ((5, 130), (1, 0)),
         ((3, 1), (0, 1)),
+        ((11, 150), (0, 1)),
+        ((9, 50, 3), (0, 1)),
+        ((3, 9, 70), (1, 2)),
+        ((6, 4500), (1, 0)),
     ]:
         x = pixels(rng, shape, dtype)
         exact = sums(x, np.outer(a, b) if axes[0] < axes[1] else np.outer(b, a), sorted(axes), mode)
@@ -303,6 +307,18 @@ def test_real_weights_rounded(rng, dtype, mode):
             y = ndimage.sep_filter(x, (a, b), output, mode, axes=axes, **options)
             near = 0.5 + (scale if accumulate is None else 1e-9)
             assert np.abs(y - np.clip(exact, info.min, info.max)).max() <= near
+
+
+@pytest.mark.parametrize("mode", BOUNDARIES)
+@pytest.mark.parametrize("dtype", SMALL)
+def test_real_weights_along_columns(rng, dtype, mode):
+    for taps, shape in itertools.product((2, 3, 4, 7, 12), ((5, 140), (70, 64), (3, 5000))):
+        x, w, origin = pixels(rng, shape, dtype), rng.standard_normal(taps), (taps - 1) // 2
+        exact = sums(x, w, [0], mode, 9, [origin])
+        scale = 4e-7 * float(np.abs(x.astype(float)).max() * np.abs(w).sum())
+        options = {"rounding": "nearest", "overflow": "saturate"}
+        y = ndimage.correlate1d(x, w, 0, "H", mode, 9, origin, **options)
+        assert np.abs(y - np.clip(exact, 0, 65535)).max() <= 0.5 + scale
 
 
 @with_scipy

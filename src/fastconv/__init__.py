@@ -19,7 +19,8 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _kernel_values                      what a kernel's values allow: factors, or fewer taps
     _sums _transforms _by_values        what drivers leave to do: values that are not finite
     _blocks                             and dtypes and layouts
-    _direct _separable _sparse _box     compiled: axes, tiles and edges of sums
+    _direct _stencil _separable         compiled: axes, tiles and edges of sums
+    _sparse _box
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
     _parts _missing                     blocks beyond the cache; missing values
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once

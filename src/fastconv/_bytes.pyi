@@ -9,15 +9,15 @@ ITEMS: dict[str, int]
 SATURATED: dict[str, int]
 WRAPPED: dict[int, int]
 
-def correlate(
-    x: _Array,
-    w: _Array,
-    y: _Array,
-    axes: tuple[int, ...],
-    lo: tuple[int, ...],
-    boundary: tuple[int, ...],
-    cval: Any,
-    family: str,
-    store: int,
-    workers: int,
-) -> None: ...
+class Correlation:
+    def __init__(
+        self,
+        w: _Array,
+        axes: tuple[int, ...],
+        lo: tuple[int, ...],
+        boundary: tuple[int, ...],
+        cval: Any,
+        family: str,
+        store: int,
+    ) -> None: ...
+    def run(self, x: _Array, y: _Array, workers: int) -> None: ...

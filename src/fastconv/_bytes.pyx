@@ -33,6 +33,7 @@ cdef enum:
     RING_BYTES = 256 * 1024         # packed lines, if there is a choice: they stay in L2
     LEAST_PANEL = 512
     STRIP = 64                      # rows of a unit, or 8 times the taps: few lines are packed twice
+    MOST_PLANS = 16                 # kept of one correlation
 cdef double PRODUCTS = 5e10         # a second: rough estimates
 cdef double ELEMENTS = 5e9
 
@@ -246,65 +247,108 @@ cdef list lay_out(cnp.ndarray x, cnp.ndarray y, dict convolved, Lines* lines):
     return [*outer, row, col]
 
 
-def correlate(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, tuple axes, tuple lo, tuple boundary, cval, str family, store,
-              int workers):
-    """y[o] = sum over t of w[t] x~[o + t - lo], modulo 2^16 or 2^32 by the kernels' family, stored in y.
+cdef class Plan:
+    """What `Correlation` knows once it has seen how x and y lie in memory."""
+    cdef Job job
+    cdef object kept                # what the job points to
+    cdef Py_ssize_t n_units, scratch_bytes
+    cdef double unit_seconds
+
+
+cdef class Correlation:
+    """Correlation of arrays with w, modulo 2^16 or 2^32 by the kernels' family, for any number of calls.
+
+        y[o] = sum over t of w[t] x~[o + t - lo]
 
     Parameters
     ----------
-    x, y : ndarray
-        Of one shape, aligned, without shared memory; x's dtype is one of `ITEMS`, for "b2" and "b4" uint8.
     w : ndarray
-        int64, contiguous, with an axis for each of `axes`, ascending. Its low bits are used: 8 of them for "b2" and "b4", 16
-        for "h2".
+        int64, contiguous, with an axis for each of `axes`. Its low bits are used: 8 of them for "b2" and "b4", 16 for "h2".
     axes, lo, boundary : tuple of int
-        For each convolved axis: which, the taps that hang over its low end, and a code of `_problem.BOUNDARIES`.
+        For each convolved axis, ascending: which, the taps that hang over its low end, and a code of `_problem.BOUNDARIES`.
     cval
         What stands outside for the constant boundary: a value of x's dtype.
     family : str
         One of `FAMILIES`.
     store : int
         Of `SATURATED` or `WRAPPED`.
-    workers : int
-        As for `_direct.correlate`.
     """
-    cdef Job job
-    cdef cnp.ndarray taps, words, constant, outside
-    cdef const char *constants[MAX_GROUP]
-    cdef Py_ssize_t n_lines = 1
-    cdef double pixels
-    cdef int i
-    if y.size == 0:
-        return
-    convolved = {i: (m, begin, code) for i, m, begin, code in zip(axes, (<object>w).shape, lo, boundary) if m > 1}
-    order = lay_out(x, y, convolved, &job.lines)
-    job.n_planes = 1
-    for i in range(job.lines.n_outer):
-        job.n_planes *= job.lines.outer[i].n_taps
-        n_lines *= job.lines.outer[i].n
+    cdef cnp.ndarray w
+    cdef tuple axes, lo, boundary
+    cdef object cval
+    cdef str family
+    cdef int store
+    cdef dict plans
 
-    job.kernels = TABLE.family[<int>FAMILIES[family]]
-    job.type, job.store = ITEMS[x.dtype.char], store
-    job.n_full = (job.lines.row.n_taps - 1) // job.kernels.group + 1
-    job.n_groups = (job.lines.row.n_taps - 1 + job.kernels.group - 1) // job.kernels.group + 1
-    job.first = job.kernels.group * job.n_full - job.lines.row.n_taps + 1 if job.n_groups > job.n_full else 0
-    job.bias = <int32_t><int64_t>((int(w.sum()) << 15) & 0xffffffff) if job.type == FC_ITEM_U16 else 0
-    order = [axes.index(i) for i in order if i in convolved]
-    taps = np.ascontiguousarray(w.transpose([i for i in range(w.ndim) if i not in order] + order))
-    words = np.empty(w.size // job.lines.row.n_taps * job.n_groups * job.kernels.group, np.int32)
-    pack_weights(&job, <const int64_t*>cnp.PyArray_DATA(taps), <int32_t*>cnp.PyArray_DATA(words))
-    constant = np.full(FC_BYTES_LEAST, cval, x.dtype)
-    outside = np.empty(FC_BYTES_LEAST, np.int32)
-    job.w, job.constant = <const int32_t*>cnp.PyArray_DATA(words), <const char*>cnp.PyArray_DATA(constant)
-    job.outside = <const char*>cnp.PyArray_DATA(outside)
-    for i in range(job.kernels.group):
-        constants[i] = job.constant
-    job.kernels.pack[job.type](<const void* const*>constants, <void*>job.outside, FC_BYTES_LEAST)
-    job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
-    n_lines *= _cut(&job)
-    pixels = <double>min(job.panel, job.lines.col.n) * job.lines.channels * min(job.strip, job.lines.row.n)
-    run(&job, <unit_function>strip_unit, n_lines, pixels * (w.size / PRODUCTS + 1 / ELEMENTS) + 200e-9, _scratch(&job),
-        workers, None)
+    def __init__(self, cnp.ndarray w, tuple axes, tuple lo, tuple boundary, cval, str family, int store):
+        self.w, self.axes, self.lo, self.boundary = w, axes, lo, boundary
+        self.cval, self.family, self.store, self.plans = cval, family, store, {}
+
+    def run(self, cnp.ndarray x, cnp.ndarray y, int workers):
+        """Compute y.
+
+        Parameters
+        ----------
+        x, y : ndarray
+            Of one shape, aligned, without shared memory; x's dtype is one of `ITEMS`, for "b2" and "b4" uint8.
+        workers : int
+            As for `_direct.correlate`.
+        """
+        cdef Plan plan
+        cdef Job job
+        if y.size == 0:
+            return
+        key = (x.dtype.char, y.dtype.char, (<object>x).shape, (<object>x).strides, (<object>y).strides)
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self.plan(x, y)
+            if len(self.plans) >= MOST_PLANS:
+                self.plans.clear()
+            self.plans[key] = plan
+        job = plan.job
+        job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
+        run(&job, <unit_function>strip_unit, plan.n_units, plan.unit_seconds, plan.scratch_bytes, workers, None)
+
+    cdef Plan plan(self, cnp.ndarray x, cnp.ndarray y):
+        cdef Plan plan = Plan()
+        cdef Job* job = &plan.job
+        cdef cnp.ndarray w = self.w, taps, words, constant, outside
+        cdef const char *constants[MAX_GROUP]
+        cdef double pixels
+        cdef int i
+        convolved = {
+            i: (m, begin, code)
+            for i, m, begin, code in zip(self.axes, (<object>w).shape, self.lo, self.boundary) if m > 1
+        }
+        order = lay_out(x, y, convolved, &job.lines)
+        job.n_planes = plan.n_units = 1
+        for i in range(job.lines.n_outer):
+            job.n_planes *= job.lines.outer[i].n_taps
+            plan.n_units *= job.lines.outer[i].n
+
+        job.kernels = TABLE.family[<int>FAMILIES[self.family]]
+        job.type, job.store = ITEMS[x.dtype.char], self.store
+        job.n_full = (job.lines.row.n_taps - 1) // job.kernels.group + 1
+        job.n_groups = (job.lines.row.n_taps - 1 + job.kernels.group - 1) // job.kernels.group + 1
+        job.first = job.kernels.group * job.n_full - job.lines.row.n_taps + 1 if job.n_groups > job.n_full else 0
+        job.bias = <int32_t><int64_t>((int(w.sum()) << 15) & 0xffffffff) if job.type == FC_ITEM_U16 else 0
+        order = [self.axes.index(i) for i in order if i in convolved]
+        taps = np.ascontiguousarray(w.transpose([i for i in range(w.ndim) if i not in order] + order))
+        words = np.empty(w.size // job.lines.row.n_taps * job.n_groups * job.kernels.group, np.int32)
+        pack_weights(job, <const int64_t*>cnp.PyArray_DATA(taps), <int32_t*>cnp.PyArray_DATA(words))
+        constant = np.full(FC_BYTES_LEAST, self.cval, x.dtype)
+        outside = np.empty(FC_BYTES_LEAST, np.int32)
+        job.w, job.constant = <const int32_t*>cnp.PyArray_DATA(words), <const char*>cnp.PyArray_DATA(constant)
+        job.outside = <const char*>cnp.PyArray_DATA(outside)
+        plan.kept = (words, constant, outside)
+        for i in range(job.kernels.group):
+            constants[i] = job.constant
+        job.kernels.pack[job.type](<const void* const*>constants, <void*>job.outside, FC_BYTES_LEAST)
+        plan.n_units *= _cut(job)
+        pixels = <double>min(job.panel, job.lines.col.n) * job.lines.channels * min(job.strip, job.lines.row.n)
+        plan.unit_seconds = pixels * (w.size / PRODUCTS + 1 / ELEMENTS) + 200e-9
+        plan.scratch_bytes = _scratch(job)
+        return plan
 
 
 cdef Py_ssize_t _cut(Job* job) noexcept:

@@ -17,10 +17,12 @@
    store   how sums become outputs (FC_TO_U8 ...): saturated, or their low bits.
 
    For sums of real numbers there are conversions, of n elements to and from floats[0] (float32) and floats[1] (float64):
+     sums[item]      y[r][c] = sum over k of w[k] x[r + k][c], 0 <= r < FC_SUM_ROWS, kh >= FC_SUM_ROWS - 1, n >= sum_width;
+                     rows of y are to_line bytes apart; NULL: there is none
      widen[item]     y[i] = x[i]
      cut             y[i] = x[i] scale, truncated; y may be x
-     narrow[store]   y[i] = x[i] scale, truncated, or x[i] rounded to the nearest where `scale` is 0; |x scale| < 2^31; for
-                     FC_TO_LOW8 and FC_TO_LOW16, whose signs do not matter. */
+     narrow          y[i] = x[i] scale, truncated, or x[i] rounded to the nearest where `scale` is 0, as `store` says, but not
+                     for FC_TO_LOW32; |x scale| < 2^31. */
 #ifndef FASTCONV_BYTES_H
 #define FASTCONV_BYTES_H
 #include <stddef.h>
@@ -31,7 +33,7 @@
 enum { FC_B4, FC_B2, FC_H2, FC_N_FAMILIES };
 enum { FC_ITEM_U8, FC_ITEM_I8, FC_ITEM_U16, FC_ITEM_I16, FC_N_ITEMS };
 enum { FC_TO_U8, FC_TO_I8, FC_TO_U16, FC_TO_I16, FC_TO_LOW8, FC_TO_LOW16, FC_TO_LOW32, FC_N_STORES };
-enum { FC_BYTES_LEAST = 64 };
+enum { FC_BYTES_LEAST = 64, FC_SUM_ROWS = 4 };
 
 typedef void (*fc_bytes_pack)(const void *const *rows, void *z, ptrdiff_t n);
 typedef void (*fc_bytes_tile)(const void *const *full, ptrdiff_t n_full, const void *const *part, ptrdiff_t n_part, int first,
@@ -45,11 +47,17 @@ typedef struct {
 } fc_bytes;
 
 typedef void (*fc_widen)(const void *x, void *y, ptrdiff_t n);
-typedef void (*fc_narrow)(const void *x, void *y, ptrdiff_t n, double scale);
+typedef void (*fc_cut)(const void *x, void *y, ptrdiff_t n, double scale);
+typedef void (*fc_narrow)(const void *x, void *y, ptrdiff_t n, double scale, int store);
+
+typedef void (*fc_sums)(const void *const *x, const void *w, ptrdiff_t kh, void *y, ptrdiff_t to_line, ptrdiff_t n);
 
 typedef struct {
+    int sum_width;
+    fc_sums sums[FC_N_ITEMS];
     fc_widen widen[FC_N_ITEMS];
-    fc_narrow cut, narrow[FC_N_STORES];
+    fc_cut cut;
+    fc_narrow narrow;
 } fc_floats;
 
 typedef struct {

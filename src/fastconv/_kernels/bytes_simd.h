@@ -4,9 +4,12 @@
    w_load, w_splat   unaligned; one 32-bit word everywhere
    F_mac(acc, z, w)  for each family F (b4 b2 h2): acc + the products of z's elements with w's
    F_join_T          packs F_JOIN elements of each row of the type T
+   f32_of_T        as many elements of the type T as real numbers
+   f32_nearest, f32_cut, f64_...   w_LANES real numbers, rounded to the nearest; times a factor, truncated
    s32_store, s16_store   four vectors of sums to y[c ...], as `store` says (bytes.h) */
 #ifndef FASTCONV_BYTES_SIMD_H
 #define FASTCONV_BYTES_SIMD_H
+#include <math.h>
 #include "simd.h"
 #include "bytes.h"
 
@@ -27,9 +30,11 @@ FC_INLINE v_w fc_low(v_w lo, v_w hi) {  /* after unpack lo and hi: the first and
 FC_INLINE v_w fc_high(v_w lo, v_w hi) {
     return _mm512_permutex2var_epi64(lo, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), hi);
 }
+FC_INLINE v_w fc_joined(__m256i a, __m256i b) { return _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1); }
 #  define fc_of_u8(p) _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))
 #  define fc_of_i8(p) _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(p)))
-#  define fc_of_i16(p) _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
+#  define fc_of_u16(p) _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
+#  define fc_of_i16(p) _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
 #  define fc_and _mm512_and_si512
 #  define fc_or _mm512_or_si512
 #  define fc_xor _mm512_xor_si512
@@ -44,9 +49,11 @@ FC_INLINE v_w fc_ordered4(v_w v) {
 }
 FC_INLINE v_w fc_low(v_w lo, v_w hi) { return _mm256_permute2x128_si256(lo, hi, 0x20); }
 FC_INLINE v_w fc_high(v_w lo, v_w hi) { return _mm256_permute2x128_si256(lo, hi, 0x31); }
+FC_INLINE v_w fc_joined(__m128i a, __m128i b) { return _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1); }
 #  define fc_of_u8(p) _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p)))
 #  define fc_of_i8(p) _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p)))
-#  define fc_of_i16(p) _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#  define fc_of_u16(p) _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#  define fc_of_i16(p) _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(p)))
 #  define fc_and _mm256_and_si256
 #  define fc_or _mm256_or_si256
 #  define fc_xor _mm256_xor_si256
@@ -59,10 +66,12 @@ FC_INLINE v_w fc_ordered(v_w v) { return v; }
 FC_INLINE v_w fc_ordered4(v_w v) { return v; }
 FC_INLINE v_w fc_low(v_w lo, v_w hi) { (void)hi; return lo; }
 FC_INLINE v_w fc_high(v_w lo, v_w hi) { (void)lo; return hi; }
+FC_INLINE v_w fc_joined(__m128i a, __m128i b) { return _mm_unpacklo_epi64(a, b); }
 FC_INLINE v_w fc_four_bytes(const void *p) { int32_t v; memcpy(&v, p, 4); return _mm_cvtsi32_si128(v); }
 #  define fc_of_u8(p) _mm_cvtepu8_epi32(fc_four_bytes(p))
 #  define fc_of_i8(p) _mm_cvtepi8_epi32(fc_four_bytes(p))
-#  define fc_of_i16(p) _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(p)))
+#  define fc_of_u16(p) _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(p)))
+#  define fc_of_i16(p) _mm_cvtepi16_epi32(_mm_loadl_epi64((const __m128i *)(p)))
 #  define fc_and _mm_and_si128
 #  define fc_or _mm_or_si128
 #  define fc_xor _mm_xor_si128
@@ -94,11 +103,27 @@ FC_INLINE void h2_join_i8(char *z, const char *a, const char *b) {
     w_put(z, fc_or(fc_and(fc_of_i8(a), low), FC_X86(slli_epi32)(fc_of_i8(b), 16)));
 }
 FC_INLINE void h2_join_i16(char *z, const char *a, const char *b) {
-    w_put(z, fc_or(fc_of_i16(a), FC_X86(slli_epi32)(fc_of_i16(b), 16)));
+    w_put(z, fc_or(fc_of_u16(a), FC_X86(slli_epi32)(fc_of_u16(b), 16)));
 }
 FC_INLINE void h2_join_u16(char *z, const char *a, const char *b) {
     v_w half = FC_X86(set1_epi32)((int)0x80008000u);
-    w_put(z, fc_xor(half, fc_or(fc_of_i16(a), FC_X86(slli_epi32)(fc_of_i16(b), 16))));
+    w_put(z, fc_xor(half, fc_or(fc_of_u16(a), FC_X86(slli_epi32)(fc_of_u16(b), 16))));
+}
+
+FC_INLINE v_f32 f32_of_u8(const char *x) { return (v_f32)FC_X86(cvtepi32_ps)(fc_of_u8(x)); }
+FC_INLINE v_f32 f32_of_i8(const char *x) { return (v_f32)FC_X86(cvtepi32_ps)(fc_of_i8(x)); }
+FC_INLINE v_f32 f32_of_u16(const char *x) { return (v_f32)FC_X86(cvtepi32_ps)(fc_of_u16(x)); }
+FC_INLINE v_f32 f32_of_i16(const char *x) { return (v_f32)FC_X86(cvtepi32_ps)(fc_of_i16(x)); }
+FC_INLINE v_w f32_nearest(const float *x) { return FC_X86(cvtps_epi32)(FC_X86(loadu_ps)(x)); }
+FC_INLINE v_w f32_cut(const float *x, float factor) {
+    return FC_X86(cvttps_epi32)(FC_X86(mul_ps)(FC_X86(loadu_ps)(x), FC_X86(set1_ps)(factor)));
+}
+FC_INLINE v_w f64_nearest(const double *x) {
+    return fc_joined(FC_X86(cvtpd_epi32)(FC_X86(loadu_pd)(x)), FC_X86(cvtpd_epi32)(FC_X86(loadu_pd)(x + w_LANES / 2)));
+}
+FC_INLINE v_w f64_cut(const double *x, double factor) {
+    return fc_joined(FC_X86(cvttpd_epi32)(FC_X86(mul_pd)(FC_X86(loadu_pd)(x), FC_X86(set1_pd)(factor))),
+                     FC_X86(cvttpd_epi32)(FC_X86(mul_pd)(FC_X86(loadu_pd)(x + w_LANES / 2), FC_X86(set1_pd)(factor))));
 }
 
 FC_INLINE void s32_store(char *y, ptrdiff_t c, v_w a, v_w b, v_w d, v_w e, int store) {
@@ -234,6 +259,20 @@ FC_JOIN(u8, uint8_t, 0)
 FC_JOIN(i8, int8_t, 0)
 FC_JOIN(i16, int16_t, 0)
 FC_JOIN(u16, uint16_t, 0x80008000u)
+
+#  define FC_WHOLE(D, type, rounded)                                                           \
+    FC_INLINE v_w D##_nearest(const type *x) {                                                 \
+        int32_t words[w_LANES];                                                                \
+        for (int i = 0; i < w_LANES; i++) words[i] = (int32_t)rounded(x[i]);                   \
+        return w_load(words);                                                                  \
+    }                                                                                          \
+    FC_INLINE v_w D##_cut(const type *x, type factor) {                                        \
+        int32_t words[w_LANES];                                                                \
+        for (int i = 0; i < w_LANES; i++) words[i] = (int32_t)(x[i] * factor);                 \
+        return w_load(words);                                                                  \
+    }
+FC_WHOLE(f32, float, rintf)
+FC_WHOLE(f64, double, rint)
 
 FC_INLINE void fc_put(char *y, ptrdiff_t c, int32_t s, int store) {
     int low = store == FC_TO_U8 || store == FC_TO_U16 ? 0 : store == FC_TO_I8 ? -128 : -32768;

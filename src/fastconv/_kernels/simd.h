@@ -7,6 +7,7 @@
      D_join(a, b)   the result of the accumulators       D_add
      D_even(a, b)   elements 0, 2, 4 ... of both (f32, f64);  D_zip_lo, D_zip_hi   a0 b0 a1 b1 ..., the first or second half
      D_between(lo, hi, r)   the vector r elements after lo; hi begins STEP bytes (a shuffle's reach) after it
+     D_after(lo, hi, r)     the same where hi follows lo, r elements of 16 bytes at most (f32, f64)
    A dtype has one accumulator (wa, maca) or two (also wb, macb, join):
      complex: a = sum re(w) x, b = sum im(w) x on interleaved x;  y = a + i b
      i64:     a = sum lo(w) lo(x) (64-bit products), b = the two cross products, each modulo 2^32, side by side;
@@ -37,6 +38,7 @@
 #  endif
 #  define FC_INLINE static inline __attribute__((always_inline, unused))
 #  define fc_prefetch(p) __builtin_prefetch((p), 0, 3)
+#  define fc_prefetch_to_write(p) __builtin_prefetch((p), 1, 3)
 #else
 #  define FC_VECTOR_BYTES 0
 #  if defined(_MSC_VER)
@@ -45,6 +47,7 @@
 #    define FC_INLINE static inline
 #  endif
 #  define fc_prefetch(p) ((void)(p))
+#  define fc_prefetch_to_write(p) ((void)(p))
 #endif
 
 /* GCC re-reads a load that has several uses as the memory operand of each: a line-crossing load is then paid
@@ -250,6 +253,15 @@ FC_INLINE v_i64n i64n_maca(v_i64n acc, v_i64n w, v_i64n x) {
 #  define FC_BETWEEN(D, lo, hi, r)                                                             \
     ({ v_##D pair_[2] = {lo, hi}, v_; memcpy(&v_, (char *)pair_ + (r) * sizeof(e_##D), sizeof(v_)); v_; })
 #endif
+#if FC_VECTOR_BYTES == 32 && defined(__AVX2__)
+#  define FC_AFTER(D, lo, hi, r) FC_BETWEEN(D, lo, _mm256_permute2x128_si256((__m256i)(lo), (__m256i)(hi), 0x21), r)
+#elif FC_VECTOR_BYTES == 16 && defined(fc_between)
+#  define FC_AFTER(D, lo, hi, r) ((r) == D##_LANES ? (hi) : FC_BETWEEN(D, lo, hi, (r) % D##_LANES))
+#else
+#  define FC_AFTER(D, lo, hi, r) FC_BETWEEN(D, lo, hi, r)
+#endif
+#define f32_after(lo, hi, r) FC_AFTER(f32, lo, hi, r)
+#define f64_after(lo, hi, r) FC_AFTER(f64, lo, hi, r)
 #define f32_between(lo, hi, r) FC_BETWEEN(f32, lo, hi, r)
 #define f64_between(lo, hi, r) FC_BETWEEN(f64, lo, hi, r)
 #define c64_between(lo, hi, r) FC_BETWEEN(c64, lo, hi, r)

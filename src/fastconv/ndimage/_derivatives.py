@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, SupportsIndex, Unpack
 
@@ -51,7 +50,7 @@ def sobel(
     >>> ndimage.sobel(edge, output=np.int16)[1]
     array([   0, 1020, 1020,    0], dtype=int16)
     """
-    return _edges(input, axis, [1, 2, 1], output, mode, cval, options)
+    return _edges(input, axis, (1, 2, 1), output, mode, cval, options)
 
 
 def prewitt(
@@ -80,7 +79,7 @@ def prewitt(
     >>> ndimage.prewitt([[0, 0, 9, 9]] * 3)[1]
     array([ 0, 27, 27,  0])
     """
-    return _edges(input, axis, [1, 1, 1], output, mode, cval, options)
+    return _edges(input, axis, (1, 1, 1), output, mode, cval, options)
 
 
 def scharr(
@@ -109,7 +108,7 @@ def scharr(
     >>> ndimage.scharr([[0, 0, 9, 9]] * 3)[1]
     array([  0, 144, 144,   0])
     """
-    return _edges(input, axis, [3, 10, 3], output, mode, cval, options)
+    return _edges(input, axis, (3, 10, 3), output, mode, cval, options)
 
 
 def laplace(
@@ -173,16 +172,21 @@ def _cross(ndim: int) -> Array:
 
 
 def _edges(
-    input: Any, axis: Any, smooth: Sequence[float], output: Any, mode: Any, cval: Any, options: Options
+    input: Any, axis: Any, smooth: tuple[int, ...], output: Any, mode: Any, cval: Any, options: Options
 ) -> Array:
     """The difference along an axis, `smooth` along the others."""
     settings = _arguments.settings(options)
     x = _arguments.image(input)
     along = _arguments.axis(axis, x)
     boundaries = _arguments.boundaries(mode, x.ndim)
-    order = [along, *(k for k in range(x.ndim) if k != along)]
-    weights = [np.array([-1, 0, 1]), *[np.array(smooth)] * (x.ndim - 1)]
     outside = _arguments.cval(cval, x)
     y = _arguments.output(output, x)
-    passes(x, [Kernel(w, k, boundaries[k]) for w, k in zip(weights, order)], outside, y, settings)
+    passes(x, _edge_kernels(along, smooth, tuple(boundaries)), outside, y, settings)
     return y
+
+
+@lru_cache
+def _edge_kernels(along: int, smooth: tuple[int, ...], boundaries: tuple[str, ...]) -> list[Kernel]:
+    others = [k for k in range(len(boundaries)) if k != along]
+    weights = [np.array([-1, 0, 1]), *[np.array(smooth)] * len(others)]
+    return [Kernel(w, k, boundaries[k]) for w, k in zip(weights, [along, *others])]

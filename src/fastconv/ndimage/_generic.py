@@ -145,8 +145,8 @@ def of_parts(
 ) -> Array:
     """`generic`, whose sum of several derivatives is rounded once where the settings ask for rounding."""
     y = _arguments.output(output, x)
-    if not rounds_later(y, settings):
+    if not rounds_later(y.dtype, settings):
         return generic(x, derivative, y, mode, cval, axes=axes)
-    wide = generic(x, derivative, wide_dtype(x, settings), mode, cval, axes=axes)
+    wide = generic(x, derivative, wide_dtype(x.dtype, settings), mode, cval, axes=axes)
     store(wide, y, settings)
     return y

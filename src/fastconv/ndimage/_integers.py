@@ -8,7 +8,8 @@ Real weights: sums in the dtype that `_numbers` says, along one axis or two, rou
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -38,89 +39,153 @@ def correlated(
     cval: Any,
     y: Array,
     settings: Settings,
-    most: Mapping[str, int] = MOST_TAPS,
 ) -> bool:
     """Whether y has become the sums of whole weights along ascending `axes`, exactly."""
-    if x.dtype.kind == "b":
-        x = x.view(np.uint8)
-    if w.size > MOST_PRODUCTS or not (x.ndim and _serve(x, _bytes.ITEMS) and _serve(y, "BbHhiIlL")):
+    if w.size > MOST_PRODUCTS or not (x.ndim and x.flags.aligned and y.flags.aligned):
         return False
-    flat = w.ravel().tolist()
-    if w.dtype.kind == "f" and not all(tap.is_integer() for tap in flat):
+    weights = (w.tobytes(), w.dtype, w.shape)
+    outside = cval if "constant" in boundaries else 0
+    places = (tuple(axes), tuple(origins), tuple(boundaries))
+    plan = _correlation(x.dtype, weights, *places, outside, y.dtype, settings.overflow == "saturate")
+    if plan is None:
         return False
-    if not (-EDGE < min(flat) and max(flat) < EDGE):
-        return False
-    constant = "constant" in boundaries
-    if constant and not _is_value(cval, x.dtype):
-        return False
-    taps = w.astype(np.int64)
-    family, store = _exact(
-        x.dtype, taps, [int(tap) for tap in flat], y.dtype, settings.overflow == "saturate"
-    )
-    if not family or w.size > most[family]:
-        return False
-    if np.may_share_memory(x, y):
-        x = x.copy()
-    lo = tuple(m // 2 + origin for m, origin in zip(w.shape, origins))
-    codes = tuple(BOUNDARIES[boundary] for boundary in boundaries)
-    workers = 0 if settings.workers is None else resolve_workers(settings.workers)
-    _bytes.correlate(x, taps, y, tuple(axes), lo, codes, int(cval) if constant else 0, family, store, workers)
+    _run(plan, x, y, settings)
     return True
 
 
-def smoothed(
-    x: Array, kernels: Sequence[Any], cval: Any, y: Array, settings: Settings, whole: bool = False
-) -> bool:
-    """Whether y has become x correlated with kernels (`_passes.Kernel`), one after the other.
+@lru_cache(maxsize=256)
+def _correlation(
+    x: np.dtype[Any],
+    weights: tuple[bytes, np.dtype[Any], tuple[int, ...]],
+    axes: tuple[int, ...],
+    origins: tuple[int, ...],
+    boundaries: tuple[str, ...],
+    cval: Any,
+    y: np.dtype[Any],
+    saturate: bool,
+    most: tuple[tuple[str, int], ...] = tuple(MOST_TAPS.items()),
+) -> _bytes.Correlation | None:
+    """What computes exact sums of up to so many taps; None: nothing does."""
+    if x.kind == "b":
+        x = np.dtype(np.uint8)
+    if not (_serve(x, _bytes.ITEMS) and _serve(y, "BbHhiIlL")):
+        return None
+    w = np.frombuffer(weights[0], weights[1]).reshape(weights[2])
+    flat = w.ravel().tolist()
+    if w.dtype.kind == "f" and not all(tap.is_integer() for tap in flat):
+        return None
+    if not (-EDGE < min(flat) and max(flat) < EDGE and _is_value(cval, x)):
+        return None
+    taps = w.astype(np.int64)
+    family, store = _exact(x, taps, [int(tap) for tap in flat], y, saturate)
+    if not family or w.size > dict(most)[family]:
+        return None
+    lo = tuple(m // 2 + origin for m, origin in zip(w.shape, origins))
+    codes = tuple(BOUNDARIES[boundary] for boundary in boundaries)
+    return _bytes.Correlation(taps, axes, lo, codes, int(cval), family, store)
 
-    `whole`: with whole weights, if float32 holds all sums; else with real ones.
-    """
-    if not (x.ndim and 1 <= len(kernels) <= 2 and _serve(x, _bytes.ITEMS) and _serve(y, _bytes.SATURATED)):
-        return False
-    sizes = [kernel.weights.size for kernel in kernels]
+
+def passed(x: Array, kernels: Sequence[Any], cval: Any, y: Array, settings: Settings) -> bool:
+    """Whether y has become x correlated with kernels (`_passes.Kernel`), one after the other."""
     if (
-        min(sizes) < 2
-        or max(sizes) > LONG
-        or any(k.divisor != 1 or k.weights.dtype.kind not in "iuf" for k in kernels)
+        not (x.ndim and x.flags.aligned and y.flags.aligned)
+        or sum(k.weights.size for k in kernels) > 4 * LONG
     ):
         return False
-    flat = [kernel.weights.astype(np.float64).tolist() for kernel in kernels]
-    if whole != all(tap.is_integer() for line in flat for tap in line):
-        return False
-    largest = float(np.iinfo(x.dtype).max + 1) * math.prod(max(1.0, sum(map(abs, line))) for line in flat)
+    key = tuple([(k.weights.tobytes(), k.weights.dtype, *k[1:]) for k in kernels])
+    outside = cval if any(kernel.boundary == "constant" for kernel in kernels) else 0
+    plans = _passes(x.dtype, key, outside, y.dtype, settings)
+    return any(_run(plan, x, y, settings) is not False for plan in plans)
+
+
+@lru_cache(maxsize=256)
+def _passes(
+    x: np.dtype[Any],
+    passes: tuple[tuple[bytes, np.dtype[Any], int, str, int, int], ...],
+    cval: Any,
+    y: np.dtype[Any],
+    settings: Settings,
+) -> list[_bytes.Correlation | _narrow.Smoothing]:
+    """What computes these `_passes.Kernel`s, with their weights as bytes, if memory lies so that it can."""
+    axes, boundaries, origins, divisors = zip(*[k[2:] for k in passes])
+    kernels = [np.frombuffer(data, dtype) for data, dtype, *_ in passes]
+    if any(divisor != 1 for divisor in divisors) or any(w.dtype.kind not in "biuf" for w in kernels):
+        return []
+    if cval != 0 and len(passes) > 1:
+        return []
+    plans: list[_bytes.Correlation | _narrow.Smoothing | None] = []
+    flat = [w.astype(np.float64).tolist() for w in kernels]
+    if not all(tap.is_integer() for line in flat for tap in line):
+        plans.append(_smoothing(x, flat, axes, boundaries, origins, cval, y, settings))
+    else:
+        if math.prod(map(len, flat)) <= max(AT_ONCE.values()):
+            order = sorted(range(len(axes)), key=lambda k: axes[k])
+            w = reduce(np.multiply.outer, [np.array(flat[k]) for k in order])
+            places = [tuple(of[k] for k in order) for of in (axes, origins, boundaries)]
+            most = tuple((AT_ONCE if y.itemsize < 4 else AT_ONCE_WIDE).items())
+            weights = (w.tobytes(), w.dtype, w.shape)
+            saturate = settings.overflow == "saturate"
+            plans.append(_correlation(x, weights, *places, cval, y, saturate, most))
+        plans.append(_smoothing(x, flat, axes, boundaries, origins, cval, y, settings, whole=True))
+    return [plan for plan in plans if plan]
+
+
+def _smoothing(
+    x: np.dtype[Any],
+    flat: list[list[float]],
+    axes: tuple[int, ...],
+    boundaries: tuple[str, ...],
+    origins: tuple[int, ...],
+    cval: Any,
+    y: np.dtype[Any],
+    settings: Settings,
+    whole: bool = False,
+) -> _narrow.Smoothing | None:
+    """What computes passes by real numbers: those of whole weights only if float32 holds all sums."""
+    sizes = [len(line) for line in flat]
+    if not (1 <= len(flat) <= 2 and 2 <= min(sizes) and max(sizes) <= LONG):
+        return None
+    if not (_serve(x, _bytes.ITEMS) and _serve(y, _bytes.SATURATED) and _is_value(cval, x)):
+        return None
+    largest = float(np.iinfo(x).max + 1) * math.prod(max(1.0, sum(map(abs, line))) for line in flat)
     if not largest < (WHOLE if whole else EDGE):
-        return False
-    constant = any(kernel.boundary == "constant" for kernel in kernels)
-    if constant and ((cval != 0 and len(kernels) > 1) or not _is_value(cval, x.dtype)):
-        return False
-    later, saturate = rounds_later(y, settings), settings.overflow == "saturate"
-    dtype = wide_dtype(x, settings) if later else np.dtype(settings.accumulate or np.float64)
-    store = _bytes.SATURATED[y.dtype.char] if saturate else _bytes.WRAPPED[y.itemsize]
+        return None
+    dtype, later, saturate = _sums(x, y, settings), rounds_later(y, settings), settings.overflow == "saturate"
+    store = _bytes.SATURATED[y.char] if saturate else _bytes.WRAPPED[y.itemsize]
     first = None
     if whole:
         dtype = np.dtype(np.float32)
-    elif not later and len(kernels) == 2:
-        (least, most), info = _reach(x.dtype, flat[0]), np.iinfo(y.dtype)
+    elif not later and len(flat) == 2:
+        (least, most), info = _reach(x, flat[0]), np.iinfo(y)
         within = info.min <= least and most < info.max + 0.999
         first = (None if within else store, slack(sizes[0], dtype))
     scale = slack(sum(sizes) if later else sizes[-1], dtype)
     if whole or settings.rounding == "nearest":
         scale = 0.0
+    w = [np.array(line, dtype) for line in flat]
+    lo = tuple(m // 2 + origin for m, origin in zip(sizes, origins))
+    codes = tuple(BOUNDARIES[boundary] for boundary in boundaries)
+    return _narrow.Smoothing(w, axes, lo, codes, int(cval), first, (store, scale))
+
+
+def _sums(x: np.dtype[Any], y: np.dtype[Any], settings: Settings) -> np.dtype[Any]:
+    """The dtype of sums of real terms."""
+    if rounds_later(y, settings):
+        return wide_dtype(x, settings)
+    return np.dtype(settings.accumulate or np.float64)
+
+
+def _run(plan: _bytes.Correlation | _narrow.Smoothing, x: Array, y: Array, settings: Settings) -> bool | None:
+    if x.dtype.kind == "b":
+        x = x.view(np.uint8)
     if np.may_share_memory(x, y):
         x = x.copy()
-    w = [np.ascontiguousarray(kernel.weights, dtype) for kernel in kernels]
-    lo = tuple(m // 2 + kernel.origin for m, kernel in zip(sizes, kernels))
-    codes = tuple(BOUNDARIES[kernel.boundary] for kernel in kernels)
-    axes = tuple(kernel.axis for kernel in kernels)
-    workers = 0 if settings.workers is None else resolve_workers(settings.workers)
-    return _narrow.correlate(
-        x, w, y, axes, lo, codes, int(cval) if constant else 0, first, (store, scale), workers
-    )
+    return plan.run(x, y, 0 if settings.workers is None else resolve_workers(settings.workers))
 
 
-def _serve(x: Array, chars: Container[str]) -> bool:
-    """Whether x has one of these dtypes, as the processor reads it."""
-    return x.dtype.char in chars and x.dtype.isnative and x.flags.aligned
+def _serve(dtype: np.dtype[Any], chars: Container[str]) -> bool:
+    """Whether it is one of these dtypes, as the processor reads it."""
+    return dtype.char in chars and dtype.isnative
 
 
 def _is_value(cval: Any, dtype: np.dtype[Any]) -> bool:

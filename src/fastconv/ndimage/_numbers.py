@@ -58,14 +58,14 @@ def _float(narrow: bool, settings: Settings, wide: type = np.float64) -> np.dtyp
     return np.dtype(settings.accumulate or (np.float32 if narrow else wide))
 
 
-def rounds_later(y: Array, settings: Settings) -> bool:
-    """Whether what is stored in y must be a final result: it is rounded or saturates."""
-    return y.dtype.kind in "biu" and not (settings.rounding == "truncate" and settings.overflow == "wrap")
+def rounds_later(y: np.dtype[Any], settings: Settings) -> bool:
+    """Whether what is stored as y must be a final result: it is rounded or saturates."""
+    return y.kind in "biu" and not (settings.rounding == "truncate" and settings.overflow == "wrap")
 
 
-def wide_dtype(x: Array, settings: Settings) -> np.dtype[Any]:
+def wide_dtype(x: np.dtype[Any], settings: Settings) -> np.dtype[Any]:
     """The dtype of the real numbers that will be rounded later."""
-    return np.result_type(x.dtype, _float(_narrow(x), settings))
+    return np.result_type(x, _float(_narrow(np.empty(0, x)), settings))
 
 
 def store(values: Array, y: Array, settings: Settings, terms: int = 0) -> None:

@@ -10,14 +10,13 @@ of the driver for separable kernels. Arguments have been checked.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _blocks, _direct, _separable
+from fastconv import _blocks, _direct, _separable, _stencil
 from fastconv._cost import rates
 from fastconv._direct import DTYPES
 from fastconv._entry import correlate
@@ -70,12 +69,12 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
         store(x.copy(), y, settings)
     elif all(kernel.divisor > 1 for kernel in kernels) and means(x, _boxes(kernels), cval, y, settings):
         pass
-    elif x.dtype.kind in "biu" and _narrow(x, kernels, cval, y, settings):
+    elif x.dtype.kind in "biu" and _integers.passed(x, kernels, cval, y, settings):
         pass
     elif x.size and (fusion := _fusion_of(x, kernels, cval, y, settings)):
         _fused(x, fusion, y, settings)
-    elif rounds_later(y, settings):
-        wide = np.empty(y.shape, wide_dtype(x, settings))
+    elif rounds_later(y.dtype, settings):
+        wide = np.empty(y.shape, wide_dtype(x.dtype, settings))
         passes(x, kernels, cval, wide, settings)
         store(wide, y, settings, sum(kernel.weights.size for kernel in kernels))
     else:
@@ -89,26 +88,6 @@ def passes(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: S
 
 def _boxes(kernels: Sequence[Kernel]) -> list[Box]:
     return [Box(kernel.weights.size, kernel.axis, kernel.boundary, kernel.origin) for kernel in kernels]
-
-
-def _narrow(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> bool:
-    """Whether the drivers for small integers have computed all passes at once."""
-    if _integers.smoothed(x, kernels, cval, y, settings):
-        return True
-    beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
-    if any(kernel.divisor != 1 or kernel.weights.dtype.kind == "c" for kernel in kernels):
-        return False
-    if beside and len(kernels) > 1:
-        return False
-    if math.prod(kernel.weights.size for kernel in kernels) <= max(_integers.AT_ONCE.values()):
-        ordered = sorted(kernels, key=lambda kernel: kernel.axis)
-        w = reduce(np.multiply.outer, [kernel.weights.astype(np.float64) for kernel in ordered])
-        axes, origins = [kernel.axis for kernel in ordered], [kernel.origin for kernel in ordered]
-        boundaries = [kernel.boundary for kernel in ordered]
-        most = _integers.AT_ONCE if y.itemsize < 4 else _integers.AT_ONCE_WIDE
-        if _integers.correlated(x, w, axes, origins, boundaries, cval, y, settings, most):
-            return True
-    return _integers.smoothed(x, kernels, cval, y, settings, whole=True)
 
 
 def _fusion_of(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, settings: Settings) -> Fusion | None:
@@ -137,7 +116,8 @@ def _fusion(
     kernels = [Kernel(np.frombuffer(k[0], k[1]), *k[2:]) for k in sorted(passes, key=lambda k: k[2])]
     m = tuple(kernel.weights.size for kernel in kernels)
     x, y = np.empty(0, x_dtype), np.empty(0, y_dtype)
-    dtype = wide_dtype(x, settings) if rounds_later(y, settings) else _common_dtype(x, kernels, y, settings)
+    later = rounds_later(y_dtype, settings)
+    dtype = wide_dtype(x_dtype, settings) if later else _common_dtype(x, kernels, y, settings)
     if dtype is None or dtype not in DTYPES or min(m) == 1:
         return None
     if max(m) > (LONG if len(m) == 2 else VOLUME_BYTES // dtype.itemsize):
@@ -166,12 +146,16 @@ def _fused(x: Array, fusion: Fusion, y: Array, settings: Settings) -> None:
     """The passes in the driver for separable kernels: no array is between them."""
     dtype, factors, m, axes, start, lo, codes = fusion
     n_batch = x.ndim - len(axes)
-    order = (*(k for k in range(x.ndim) if k not in axes), *axes)
+    order = (*[k for k in range(x.ndim) if k not in axes], *axes) if n_batch else axes
     workers = 0 if settings.workers is None else resolve_workers(settings.workers)
     if np.may_share_memory(x, y) or not x.flags.aligned:
         x = x.copy()
     if x.dtype == dtype == y.dtype and y.flags.aligned:
-        x, y = x.transpose(order), y.transpose(order)
+        if n_batch:
+            x, y = x.transpose(order), y.transpose(order)
+        if _stencil.taken(x, y, lo, m, separable=True):
+            _stencil.correlate(x, factors.reshape(2, 3), y, lo, codes, 0, workers)
+            return
         _separable.correlate(x, factors, m, y, n_batch, lo, codes, 0, workers, look=False)
         return
     for xs, first, ys in _slabs(x, m, axes, start, codes, y, dtype):
@@ -218,15 +202,14 @@ def correlation(
         if _integers.correlated(x, w, axes, origins, [boundary] * len(axes), cval, y, settings):
             return
         if len(axes) == 1 and w.dtype.kind == "f":
-            kernel = Kernel(w, axes[0], boundary, origins[0])
-            if _integers.smoothed(x, [kernel], cval, y, settings):
+            if _integers.passed(x, [Kernel(w, axes[0], boundary, origins[0])], cval, y, settings):
                 return
-    skip_zeros = skip_zeros and x.dtype.kind in "fc" and not np.all(w)
+    skip_zeros = skip_zeros and x.dtype.kind in "fc" and not w.all()
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
     is_mean = divisor > 1 and dtype in SUMS
     if is_mean and dtype.kind == "i":
         dtype = np.dtype(np.int64)
-    w = (w if whole else w / divisor).astype(dtype)
+    w = (w if whole or divisor == 1 else w / divisor).astype(dtype)
     if dtype.kind == "i" and boundary == "constant":
         cval = np.int64(cval).astype(dtype)
     at_once = x.dtype == dtype == y.dtype and not (whole and divisor > 1)
@@ -236,6 +219,10 @@ def correlation(
         workers = 0 if settings.workers is None else resolve_workers(settings.workers)
         codes = (BOUNDARIES[boundary],) * x.ndim
         cval = cval if boundary == "constant" else 0
+        exact = not skip_zeros or (w.shape == (3, 3) and _stencil.is_cross(w))
+        if exact and _stencil.taken(x, y, lo, w.shape):
+            _stencil.correlate(x, w, y, lo, codes, cval, workers)
+            return
         if _direct.correlate(x, w, y, 0, lo, codes, cval, workers, look=skip_zeros) and skip_zeros:
             start = [m - 1 - low for m, low in zip(w.shape, lo)]
             _leave_out_zeros(x, w, axes, start, boundary, cval, y)
