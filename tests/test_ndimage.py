@@ -269,6 +269,16 @@ def test_flat_areas_stay_flat():
         assert (ndimage.correlate(x, np.full((m, m), 1 / m**2)) == 203).all()
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", "u1", "i4"])
+def test_many_axes(rng, dtype):
+    """A pass along each of them, however many: not the product of their taps."""
+    x = rng.integers(0, 100, (1, 3, *[1] * 18, 2, 1)).astype(dtype)
+    for name, size in (("gaussian_filter", 1.0), ("uniform_filter", 5)):
+        y = getattr(ndimage, name)(x, size)
+        want = getattr(scipy_ndimage, name)(x.reshape(3, 2), size)
+        np.testing.assert_allclose(y.reshape(3, 2), want, rtol=1e-5, atol=dtype != "f8")
+
+
 def test_nan_and_infinity_are_local():
     x = np.ones(4000)
     x[1000], x[3000] = np.nan, np.inf

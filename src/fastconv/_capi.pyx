@@ -17,7 +17,7 @@ from fastconv._convolve import correlate
 from fastconv._problem import BOUNDARIES
 from fastconv._version import __version__
 
-from fastconv._capi_dtypes cimport MOST, align_of, is_dtype, item_of, misaligned
+from fastconv._capi_dtypes cimport MOST, align_of, far, is_dtype, item_of, misaligned
 from fastconv._capi_line cimport convolve1d, correlate1d
 from fastconv._capi_plan cimport (
     apply, check_problem, output_shape, place, plan_create, plan_destroy, plan_execute, plan_work_bytes, view,
@@ -156,6 +156,8 @@ cdef int complete(fastconv_layer2d* layer, Py_ssize_t* x, Py_ssize_t* w, Py_ssiz
         if bytes > MOST:
             return FASTCONV_BAD_SHAPE
     for a in range(4):
+        if far(layer.x_strides, a, x[a]) or far(layer.weight_strides, a, w[a]) or far(layer.y_strides, a, y[a]):
+            return FASTCONV_BAD_SHAPE
         if (layer.x_strides != NULL and layer.x_strides[a] % align_of(layer.dtype)) \
                 or (layer.y_strides != NULL and layer.y_strides[a] % align_of(layer.dtype)) \
                 or (layer.weight_strides != NULL and layer.weight_strides[a] % align_of(layer.dtype)):

@@ -42,6 +42,11 @@ cdef inline bint misaligned(const void* address, int dtype) noexcept nogil:
     return <size_t>address % align_of(dtype) != 0
 
 
+cdef inline bint far(const Py_ssize_t* strides, int k, Py_ssize_t n) noexcept nogil:
+    """Are the ends of axis k too far apart for any memory?"""
+    return strides != NULL and not -(MOST // n) <= strides[k] <= MOST // n
+
+
 cdef inline void widen(int dtype, const char* x, Py_ssize_t step, int16_t* to, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):

@@ -19,7 +19,7 @@ import numpy as np
 from fastconv import _plans, _threads
 from fastconv._plans import Refused
 
-from fastconv._capi_dtypes cimport MOST, align_of, is_dtype, item_of, misaligned, narrow, widen
+from fastconv._capi_dtypes cimport MOST, align_of, far, is_dtype, item_of, misaligned, narrow, widen
 from fastconv._direct cimport prepare
 from fastconv._fft cimport prepare as prepare_blocks
 from fastconv._rounds cimport Task, Work, execute, work_bytes
@@ -66,7 +66,10 @@ cdef int check_problem(const fastconv_problem* p) noexcept nogil:
         return FASTCONV_BAD_METHOD
     if p.threads < 0:
         return FASTCONV_BAD_THREADS
-    for k in range(p.ndim):
+    for k in range(p.ndim):                  # so that no address overflows
+        if far(p.x_strides, k, p.x_shape[k]) or far(p.w_strides, k, p.w_shape[k]) \
+                or far(p.y_strides, k, p.x_shape[k] + p.w_shape[k]):
+            return FASTCONV_BAD_SHAPE
         if (p.x_strides != NULL and p.x_strides[k] % align_of(p.dtype)) or (p.y_strides != NULL and p.y_strides[k] % align_of(p.dtype)):
             return FASTCONV_BAD_ALIGNMENT
     return FASTCONV_OK

@@ -328,6 +328,14 @@ def test_shapes_that_are_wrong(rng):
     assert name(Plan(p).status) == "BAD_MODE"
 
 
+def test_strides_beyond_any_memory(rng):
+    for field in ("x_strides", "w_strides", "y_strides"):
+        for stride in (-(2**63), 2**63 - 8, 2**60):
+            _, _, p = good(rng)
+            setattr(p, field, integers((stride, 8)))
+            assert name(Plan(p).status) == "BAD_SHAPE"
+
+
 def test_a_method_that_does_not_suit(rng):
     x, w = values(rng, 100, "i4"), values(rng, 40, "i4")
     assert name(Plan(problem(x, w, None, method="overlap_save")).status) == "BAD_METHOD"

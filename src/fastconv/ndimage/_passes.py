@@ -30,6 +30,7 @@ from fastconv.ndimage._numbers import arithmetic, rounds_later, store, wide_dtyp
 SLAB_BYTES = 1 << 20
 LONG = 5 * rates().vector_bytes // 2  # more taps along an axis are faster by a transform
 VOLUME_BYTES = 80  # more taps along three axes or more have the driver filter much of its boxes twice
+FUSED = 4  # axes at most: the driver's work grows with the product of their taps where an image is small
 FEW = 12  # so many taps are summed directly the fastest,
 SMALL = 100e-6  # and so many seconds of products, beside the search for a better method
 
@@ -99,7 +100,7 @@ def _fusion_of(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, setting
     if any(kernel.divisor > 1 for kernel in kernels):
         return None
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
-    if len(kernels) < 2 or beside or y.dtype.kind == "b" or max(k.weights.size for k in kernels) > LONG:
+    if not 2 <= len(kernels) <= FUSED or beside or y.dtype.kind == "b" or max(k.weights.size for k in kernels) > LONG:
         return None
     key = tuple([(k.weights.tobytes(), k.weights.dtype, *k[1:]) for k in kernels])
     return _fusion(x.ndim, x.dtype, y.dtype, key, settings)

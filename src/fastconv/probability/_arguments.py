@@ -20,6 +20,8 @@ def weights(x: Any, name: str, log: bool) -> Array:
         raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
     if a.ndim == 0 or a.shape[-1] == 0:
         raise ValueError(f"{name} must hold at least one probability, got shape {a.shape}")
+    if a.ndim > 32:
+        raise ValueError(f"{name} must have at most 32 dimensions, got {a.ndim}")
     a = a.astype(float)
     if np.isnan(a).any():
         raise ValueError(f"{name} must not hold NaN")
