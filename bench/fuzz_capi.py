@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-import capi_struct as capi  # noqa: E402
+import capi_struct as capi
 
-import fastconv as fc  # noqa: E402
-from fastconv import nn  # noqa: E402
+import fastconv as fc
+from fastconv import nn
 
 MEMORY = 1 << 22
 INTS = (-(2**31), -7, -1, 0, 1, 2, 3, 5, 6, 12, 33, 2**31 - 1)
@@ -220,8 +220,8 @@ class Fuzzer:
         cval, boundary = values(rng, 1, dtype), list(capi.BOUNDARIES)[rng.integers(6)]
         status = capi.api.separable2d(
             capi.DTYPES[dtype], x.ctypes.data, capi.integers(shape), capi.integers(x.strides),
-            column.ctypes.data, len(column), row.ctypes.data, len(row), y.ctypes.data, capi.integers(y.strides),
-            capi.BOUNDARIES[boundary], cval.ctypes.data, int(rng.integers(0, 3)),
+            column.ctypes.data, len(column), row.ctypes.data, len(row), y.ctypes.data,
+            capi.integers(y.strides), capi.BOUNDARIES[boundary], cval.ctypes.data, int(rng.integers(0, 3)),
         )  # fmt: skip
         assert status == 0, capi.name(status)
         options = {"cval": cval[0]} if boundary == "constant" else {}
