@@ -5,7 +5,7 @@
                      where q stride + t dilation - lo = i
     weight_gradient  gw[o, c, t] = sum over n, p of gy[n, o, p] x~[n, c, p stride + t dilation - lo]
 
-Floats are summed in long double, integers in Python's, and rounded or wrapped at the end. Nothing of the
+Floats are summed in long double, integers modulo 2^64, and rounded or wrapped at the end. Nothing of the
 package is used.
 """
 
@@ -16,18 +16,16 @@ import numpy as np
 
 def wide(dtype):
     kind = np.dtype(dtype).kind
-    return {"f": np.longdouble, "c": np.clongdouble}.get(kind, object)
+    return {"f": np.longdouble, "c": np.clongdouble}.get(kind, np.uint64)
 
 
 def narrow(total, dtype):
-    """Rounded to a float, or wrapped to an integer."""
+    """Rounded to a float, or the low bits of an integer."""
     dtype = np.dtype(dtype)
     if dtype.kind in "fc":
         with np.errstate(over="ignore"):
             return total.astype(dtype)
-    bits = 8 * dtype.itemsize
-    wrapped = np.frompyfunc(lambda v: int(v) % (1 << bits), 1, 1)(total)
-    return np.asarray(wrapped, object).astype(f"u{dtype.itemsize}").view(dtype).reshape(total.shape)
+    return total.astype(f"u{dtype.itemsize}").view(dtype)
 
 
 def source(i, n, boundary):
@@ -56,8 +54,8 @@ def windows(x, tap, size, stride, dilation, lo, boundary):
         begin = tap[axis] * dilation[axis] - lo[axis]
         at = [source(p * stride[axis] + begin, x.shape[axis + 2], boundary[axis]) for p in range(n)]
         zero = np.zeros((*seen.shape[: axis + 2], 1, *seen.shape[axis + 3 :]), seen.dtype)
-        lines = [zero if i is None else seen.take([i], axis + 2) for i in at]
-        seen = np.concatenate([*lines, zero[(slice(None),) * (axis + 2) + (slice(0, 0),)]], axis + 2)
+        lines = np.array([x.shape[axis + 2] if i is None else i for i in at], np.intp)
+        seen = np.concatenate([seen, zero], axis + 2).take(lines, axis + 2)
     return seen
 
 
@@ -114,6 +112,7 @@ def weight_gradient(x, gy, taps, stride, dilation, lo, boundary, groups=1, magni
     for tap in itertools.product(*map(range, taps)):
         seen = windows(a, tap, gy.shape[2:], stride, dilation, lo, boundary)
         for o in range(gy.shape[1]):
-            for c in range(channels):
-                total[(o, c, *tap)] = (b[:, o] * seen[:, o // outputs * channels + c]).sum()
+            c = o // outputs * channels
+            products = b[:, o, None] * seen[:, c : c + channels]
+            total[(o, slice(None), *tap)] = products.sum(axis=(0, *range(2, x.ndim)))
     return total if magnitude else narrow(total, x.dtype)

@@ -22,6 +22,7 @@ LAYERS = {
         "_kernels.bytes",
         "_kernels.box",
         "_kernels.stencil",
+        "_kernels.missing",
         "_kernels",
     ],
     "drivers": [
@@ -48,6 +49,7 @@ LAYERS = {
         "_exact",
         "_bank",
         "_missing",
+        "_means",
         "_strip",
         "_layer",
         "_layer8",

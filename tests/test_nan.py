@@ -18,7 +18,7 @@ import reference as ref
 from hypothesis import given, settings
 
 import fastconv
-from fastconv import nan
+from fastconv import _means, nan
 from fastconv.nan import _blocks
 
 WORDS = {"fill": "constant", "extend": "nearest"}
@@ -127,6 +127,34 @@ def test_kernels_longer_than_the_array(rng):
         check(holes(rng, (4, 5), 0.3), rng.random((9, 12)) + 0.1, boundary=boundary)
     with pytest.raises(ValueError, match="no longer than the array"):
         nan.convolve(np.ones(4), np.ones(5), boundary=None)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("shape, taps", [((2000,), (7,)), ((40, 600), (4, 5)), ((20, 17, 260), (3, 1, 4))])
+def test_compiled_blocks(rng, shape, taps, boundary, monkeypatch):
+    """Many small ones of several shapes, against blocks of another kind."""
+    monkeypatch.setattr(_means, "BLOCK_BYTES", 1 << 12)
+    kernel = rng.random(taps) + 0.05
+    some = ((1e-3, "f"), (0.1, "d"))
+    for (share, dtype), treatment, fill in itertools.product(some, TREATMENTS, (0.0, 1.5, np.nan)):
+        x = holes(rng, shape, share, dtype)
+        mask = rng.random(shape) < share if fill == 1.5 else None
+        if share == 0.1:  # other strides
+            x = x[::-1]
+            mask = None if mask is None else np.asfortranarray(mask)
+        x.reshape(-1)[-1] = np.nan
+        options = {
+            "nan_treatment": treatment,
+            "fill_value": fill,
+            "mask": mask,
+            "normalize_kernel": fill == 0,
+        }
+        y = nan.convolve(x, kernel, boundary, workers=3, **options)
+        with monkeypatch.context() as other:
+            other.setattr(_blocks, "MOST_TAPS", 0)
+            want = nan.convolve(x, kernel, boundary, **options)
+        near = {"rtol": 2e-5, "atol": 1e-5} if dtype == "f" else {"rtol": 1e-12, "atol": 1e-13}
+        np.testing.assert_allclose(y, want, **near)
 
 
 @pytest.mark.parametrize("share", [1e-3, 0.05, 0.6])

@@ -22,7 +22,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _direct _stencil _separable         compiled: axes, tiles and edges of sums
     _sparse _box
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
-    _parts _missing                     blocks beyond the cache; missing values
+    _parts _missing _means              blocks beyond the cache; missing values
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
     _layer _strip _layer8               layers of neural networks as matrix products, of bytes too
     _winograd _toom_cook                those of 3 x 3 taps by fewer products

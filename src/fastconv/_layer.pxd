@@ -9,5 +9,8 @@ cdef class Weights:
     cdef Py_ssize_t outputs, channels, taps         # the first two: of a group
     cdef Py_ssize_t block_channels, block_taps      # of a block, at most
     cdef Py_ssize_t tap_parts, blocks
+    cdef cnp.ndarray flat                           # the weights, until they are packed
     cdef cnp.ndarray data
+    cdef dict kept                                  # memory of calls
+    cdef int pack(self) except -1
     cdef (Py_ssize_t, Py_ssize_t) block(self, Py_ssize_t b) noexcept nogil

@@ -5,10 +5,11 @@
 x~ is x continued by the boundary; with groups, outputs o see the channels of their group only. A unit of work is a box
 of pixels (some images, rows, columns) times some outputs. It takes the products k = (c, t) in blocks: the channels'
 pixels are laid out in a strip (continued, and split by the stride's phases, so that what a tap sees is contiguous),
-gathered from there into a panel [k][pixel] of some vectors, and multiplied with panels [k][output] of the weights.
-Blocks are summed apart and then added up, which also keeps rounding errors small. How the sum of an output is blocked
-depends on the weights' shape alone (of a weight's gradient: on the layer's), never on the units; so results do not
-depend on the number of threads, though the size of units does. The caller has validated everything.
+gathered from there into a panel [k][pixel] of some vectors, and multiplied with panels [k][output] of the weights, or
+with the weights as they lie, where one box reads them once. Blocks are summed apart and then added up, which also keeps
+rounding errors small. How the sum of an output is blocked depends on the weights' shape alone (of a weight's gradient:
+on the layer's), never on the units; so results do not depend on the number of threads, though the size of units does.
+The caller has validated everything.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -26,11 +27,11 @@ from fastconv._threads import get_num_threads
 
 from fastconv._boundary cimport copy_strided
 from fastconv._kernels.dot8 cimport FC_DOT8_TABLE, fc_dot8_table
-from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
+from fastconv._kernels.gemm cimport FC_GEMM_TABLE, FC_GEMM_VECTORS, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
 from fastconv._strip cimport (
-    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, pose, runs,
-    seen_in_place, where,
+    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, point, pose,
+    runs, seen_in_place, where,
 )
 
 cnp.import_array()
@@ -42,10 +43,16 @@ cdef enum:
     OUTPUTS = 256                   # outputs of a unit, at most
     FEW_OUTPUTS = 64                # at least, if several threads want units: each gathers the pixels anew
     UNITS = 4                       # of a thread, wanted
-    MOST_PIECES = 3 * 32            # pixels of the widest panel
+    MOST_PIECES = 4 * 32            # pixels of the widest panel
     GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
     GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
     FEW_ROWS = 128                  # at least, if several threads want units
+    BIASES = FC_GEMM_VECTORS        # vectors of each value of the bias
+    LINE = 64                       # bytes of the cache
+    PLANS = 256                     # that are remembered
+
+cdef extern from "simd.h" nogil:
+    void fc_prefetch(const void*)
 
 cdef const fc_gemm_table* TABLE = <const fc_gemm_table*>PyCapsule_GetPointer(_kernels.table("gemm"), FC_GEMM_TABLE)
 cdef const fc_dot8_table* DOT8 = <const fc_dot8_table*>PyCapsule_GetPointer(_kernels.table("dot8"), FC_DOT8_TABLE)
@@ -69,13 +76,10 @@ cdef class Weights:
     """
 
     def __init__(self, cnp.ndarray w, Py_ssize_t groups):
-        cdef Py_ssize_t g, b, o, m, k, n, rows, taps = 1, item = w.itemsize
-        cdef const fc_gemm* gemm = kernels_of(w.dtype)
-        cdef const char* of
-        cdef char* to
-        cdef cnp.ndarray flat
+        cdef Py_ssize_t n, taps = 1
         self.shape = (<object>w).shape
         self.dtype = w.dtype
+        self.kept = {}
         self.groups = groups
         self.outputs, self.channels = w.shape[0] // groups, w.shape[1]
         for n in self.shape[2:]:
@@ -85,12 +89,18 @@ cdef class Weights:
         self.block_taps = equal(taps, PRODUCTS) if taps > PRODUCTS else taps
         self.tap_parts = parts_of(taps, self.block_taps) if taps > PRODUCTS else 1
         self.blocks = max(1, parts_of(self.channels, self.block_channels) * self.tap_parts)
-        flat = np.ascontiguousarray(w)
-        self.data = aligned(max(1, w.size) * w.itemsize)
-        n = self.channels * taps
-        of, to = <const char*>cnp.PyArray_DATA(flat), <char*>cnp.PyArray_DATA(self.data)
+        self.flat = np.ascontiguousarray(w)
+
+    cdef int pack(self) except -1:
+        cdef cnp.ndarray w = self.flat
+        cdef Py_ssize_t g, b, o, m, k, n = self.channels * self.taps, rows, item = w.itemsize
+        cdef const fc_gemm* gemm = kernels_of(w.dtype)
+        cdef const char* of
+        cdef char* to
+        self.data = aligned(max(1, w.size) * item)
+        of, to = <const char*>cnp.PyArray_DATA(w), <char*>cnp.PyArray_DATA(self.data)
         with nogil:
-            for g in range(groups):
+            for g in range(self.groups):
                 for b in range(self.blocks):
                     k, m = self.block(b)
                     o = 0
@@ -99,6 +109,8 @@ cdef class Weights:
                         gemm.turn(of + ((g * self.outputs + o) * n + k) * item, n,
                                   to + (g * self.outputs * n + self.outputs * k + o * m) * item, rows, rows, m)
                         o += rows
+        self.flat = None
+        return 0
 
     cdef (Py_ssize_t, Py_ssize_t) block(self, Py_ssize_t b) noexcept nogil:
         """First product of a block, and their number."""
@@ -151,6 +163,36 @@ cdef void gather(const Job* job, const Box* box, const char* x, const Py_ssize_t
     job.gemm.gather(x, off, n, pieces, count, panel, width)
 
 
+cdef struct Ahead:                                      # what the next panel will be gathered from
+    const char* x
+    const Py_ssize_t* off
+    Py_ssize_t n, count
+    fc_piece[MOST_PIECES] pieces
+
+
+cdef void fetch(const Job* job, const Ahead* ahead, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
+    """Bring one part of it to the cache: rows far apart in x are not foreseen by the processor."""
+    cdef Py_ssize_t k, p, j
+    cdef const char* x
+    for k in range(part * ahead.n // parts, (part + 1) * ahead.n // parts):
+        for p in range(ahead.count):
+            x = ahead.x + (ahead.off[k] + ahead.pieces[p].of) * job.item
+            j = 0
+            while j < ahead.pieces[p].n * job.item:
+                fc_prefetch(x + j)
+                j += LINE
+
+
+cdef void fetch_rows(const Job* job, const char* w, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t n) noexcept nogil:
+    """Bring n weights of some outputs to the cache."""
+    cdef Py_ssize_t o, j
+    for o in range(begin, end):
+        j = 0
+        while j < n * job.item + LINE:
+            fc_prefetch(w + job.rows[o] * job.item + j)
+            j += LINE
+
+
 cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, const char* sums,
                 Py_ssize_t pitch) noexcept nogil:
     """Sums of pixels, from number `pixel` on, to y."""
@@ -170,11 +212,12 @@ cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, 
 
 cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
     cdef Box box
+    cdef Ahead ahead
     cdef const fc_gemm* gemm = job.gemm
     cdef Py_ssize_t[4] at
     cdef Py_ssize_t lanes = gemm.lanes, item = job.item
     cdef Py_ssize_t pixels, vectors, panels, p, v, nv, o, m, b, k, n, channel, n_channels, tap, n_taps, first, run
-    cdef Py_ssize_t width, step, ldc, pitch
+    cdef Py_ssize_t width, step, ldc, pitch, rows
     cdef const char* w
     cdef const char* x
     cdef const char* c
@@ -183,7 +226,7 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
     box.group = cut(job, cut_outputs(job, unit, &box), &box)
     pixels = box.images * box.n[0] * box.n[1] * box.n[2]
     vectors = parts_of(pixels, lanes)
-    panels = parts_of(vectors, gemm.vectors)
+    panels = parts_of(vectors, gemm.reach_vectors if job.plain else gemm.vectors)
     run = runs(job, &box)
     for b in range(job.blocks):
         channel, tap = b // job.tap_parts * job.block_channels, b % job.tap_parts * job.block_taps
@@ -195,26 +238,42 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
             x = scratch
             if tap == 0:
                 load_strip(job, &box, channel, n_channels, scratch)
-        w = job.w + ((box.group * job.channels * job.taps + k) * job.outputs + box.output * n) * item
+        if job.plain:
+            w = job.w + ((box.group * job.outputs + box.output) * job.channels * job.taps + k) * item
+        else:
+            w = job.w + ((box.group * job.channels * job.taps + k) * job.outputs + box.output * n) * item
         for p in range(panels):
             v = p * vectors // panels
             nv = (p + 1) * vectors // panels - v
             width = nv * lanes
             first = min(pixels - v * lanes, width)
+            rows = gemm.reach_rows[nv - 1] if job.plain else gemm.rows
             gather(job, &box, x, job.off + tap, n, v * lanes, first, scratch + job.panel, width)
             sums = scratch + job.sums + v * box.outputs * lanes * item
             c, ldc, step = sums, width, lanes
             if b == 0:
-                c, ldc, step = job.bias, lanes, 0
+                c, ldc, step = job.bias, BIASES * lanes, 0
                 if c != NULL:
-                    c += (box.group * job.outputs + box.output) * lanes * item
+                    c += (box.group * job.outputs + box.output) * ldc * item
             y, pitch = sums, width
             if b == job.blocks - 1 and run and first == width and v * lanes // run == (v * lanes + width - 1) // run:
                 where(&box, v * lanes, at)
                 y, pitch = output(job, &box, at), job.y_output // item
+            ahead.n = 0
+            if job.in_place and p + 1 < panels:
+                ahead.x, ahead.off, ahead.n = x, job.off + tap, n
+                ahead.count = pieces_of(job, &box, (v + nv) * lanes,
+                                        min(pixels, (p + 2) * vectors // panels * lanes) - (v + nv) * lanes, ahead.pieces)
             o = 0
             while o < box.outputs:
-                m = min(gemm.rows, box.outputs - o)
+                m = min(rows, box.outputs - o)
+                fetch(job, &ahead, o // rows, parts_of(box.outputs, rows))
+                if job.plain:
+                    fetch_rows(job, w, o + m, min(o + m + rows, box.outputs), n)
+                    gemm.reach[m - 1][nv - 1](n, w, job.rows + o, job.numbers, scratch + job.panel, width,
+                                              c + o * ldc * item if c != NULL else NULL, ldc, y + o * pitch * item, pitch)
+                    o += m
+                    continue
                 gemm.tile[m - 1][nv - 1](n, w + o * n * item, scratch + job.panel, width,
                                          c + o * ldc * item if c != NULL else NULL, ldc, step,
                                          y + o * pitch * item, pitch)
@@ -249,7 +308,8 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
     cdef Py_ssize_t block = left % job.blocks, tap = block % job.tap_parts * job.block_taps
     cdef Py_ssize_t channel = block // job.tap_parts * job.block_channels
     cdef Py_ssize_t channels = min(job.block_channels, job.channels - channel)
-    cdef Py_ssize_t rows = channels * min(job.block_taps, job.taps - tap), vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
+    cdef Py_ssize_t rows = channels * min(job.block_taps, job.taps - tap)
+    cdef Py_ssize_t vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
     cdef Py_ssize_t part, pixels, r, m
     cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
     cdef char* sums = scratch + job.sums
@@ -272,7 +332,8 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
         while r < rows:
             m = min(gemm.reach_rows[vectors - 1], rows - r)
             to = sums + r * width * item
-            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width, to, width, to, width)
+            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width, to, width,
+                                           to, width)
             r += m
     to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps + tap) * item
     gemm.turn(sums, width, to, job.to_w, rows, box.outputs)
@@ -300,7 +361,9 @@ def pack(w, groups):
     -------
     Weights
     """
-    return Weights(w, groups)
+    cdef Weights packed = Weights(w, groups)
+    packed.pack()
+    return packed
 
 
 def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo, tuple boundary, int workers,
@@ -326,41 +389,97 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
     """
     cdef Job job
     cdef Weights packed
-    cdef cnp.ndarray of_bias, off
-    cdef Py_ssize_t units, wanted, most, scratch, pixels
-    cdef double seconds
+    cdef Plan plan
+    cdef cnp.ndarray of_bias
     if y.size == 0:
         return
     if isinstance(w, Weights):
         packed = w
     else:
         packed = Weights(w, x.shape[1] // w.shape[1] if w.shape[1] else 1)
-    pose(&job, kernels_of(x.dtype), x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
-    job.w, job.bias = <const char*>cnp.PyArray_DATA(packed.data), NULL
+    plan = plan_of(x, packed, y, stride, dilation, lo, boundary, wanted_units(workers))
+    job = plan.job
+    point(&job, x, y)
+    if packed.data is None and plan.rows is not None:
+        job.plain, job.w = True, <const char*>cnp.PyArray_DATA(packed.flat)
+    else:
+        if packed.data is None:
+            packed.pack()
+        job.plain, job.w = False, <const char*>cnp.PyArray_DATA(packed.data)
     if bias is not None:
-        of_bias = np.repeat(bias, job.gemm.lanes)
+        of_bias = repeated(bias, BIASES * job.gemm.lanes)
         job.bias = <const char*>cnp.PyArray_DATA(of_bias)
+    run(&job, <unit_function>layer_unit, plan.units, plan.seconds, plan.scratch, workers, tick, packed.kept)
+
+
+cdef class Plan:
+    """What `forward` finds out from shapes and strides."""
+    cdef Job job                        # without the arrays
+    cdef cnp.ndarray off
+    cdef cnp.ndarray rows, numbers      # if weights are read once, so that they need not be packed
+    cdef Py_ssize_t units, scratch
+    cdef double seconds
+
+
+cdef dict _plans = {}
+
+
+cdef Plan plan_of(cnp.ndarray x, Weights packed, cnp.ndarray y, tuple stride, tuple dilation, tuple lo, tuple boundary,
+                  Py_ssize_t wanted):
+    """A plan for at least `wanted` units, if there can be so many; the last ones are remembered."""
+    cdef const fc_gemm* gemm = kernels_of(packed.dtype)
+    cdef Plan plan
+    key = (<size_t>gemm, packed.shape, packed.groups, (<object>x).shape, (<object>x).strides, (<object>y).shape,
+           (<object>y).strides, stride, dilation, lo, boundary, wanted)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = Plan()
+        pose(&plan.job, gemm, x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
+        divide(plan, packed, y.size, wanted)
+        if len(_plans) >= PLANS:
+            _plans.clear()
+        _plans[key] = plan
+    return plan
+
+
+cdef void divide(Plan plan, Weights packed, Py_ssize_t size, Py_ssize_t wanted):
+    """Blocks, units and the layouts of memory, for `size` outputs in all."""
+    cdef Job* job = &plan.job
+    cdef Py_ssize_t pixels = PIXELS * job.gemm.lanes * job.gemm.vectors, units, most
+    job.bias = NULL
     job.block_channels, job.block_taps = packed.block_channels, packed.block_taps
     job.blocks, job.tap_parts = packed.blocks, packed.tap_parts
-    join(&job)
-    pixels = PIXELS * job.gemm.lanes * job.gemm.vectors
+    join(job)
     job.output_extent = equal(job.outputs, OUTPUTS, job.gemm.rows)
-    wanted = wanted_units(workers)
-    units = job.groups * y.size // y.shape[1]
+    units = size // job.outputs
     if wanted > 1 and units > 2 * pixels:
         pixels = max(pixels * FEW_PIXELS // PIXELS, min(pixels, units // wanted))
-    scratch = lay_out(&job, pixels)
-    units = job.groups * boxes(&job)
+    plan.scratch = lay_out(job, pixels)
+    units = job.groups * boxes(job)
     if units < wanted:
         most = max(<Py_ssize_t>FEW_OUTPUTS, job.outputs * units // wanted)
         job.output_extent = equal(job.outputs, most, job.gemm.rows)
-        scratch = lay_out(&job, pixels)
-    off = offsets(&job)
-    job.last_off = off.max(initial=0)
-    job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
-    units *= job.output_parts
-    seconds = 1.0 * y.size * job.channels * job.taps / (3e9 * job.gemm.lanes * units) + 1e-6
-    run(&job, <unit_function>layer_unit, units, seconds, scratch, workers, tick)
+        plan.scratch = lay_out(job, pixels)
+    plan.off = offsets(job)
+    job.last_off = plan.off.max(initial=0)
+    job.off = <const Py_ssize_t*>cnp.PyArray_DATA(plan.off)
+    if boxes(job) == 1 and packed.dtype != FOURS:
+        plan.rows = np.arange(job.outputs, dtype=np.intp) * (job.channels * job.taps)
+        plan.numbers = np.arange(job.block_channels * job.block_taps, dtype=np.intp)
+        job.rows = <const Py_ssize_t*>cnp.PyArray_DATA(plan.rows)
+        job.numbers = <const Py_ssize_t*>cnp.PyArray_DATA(plan.numbers)
+    plan.units = units * job.output_parts
+    plan.seconds = 1.0 * size * job.channels * job.taps / (3e9 * job.gemm.lanes * plan.units) + 1e-6
+
+
+cdef cnp.ndarray repeated(cnp.ndarray x, Py_ssize_t times):
+    """Each element of a line so many times."""
+    cdef cnp.ndarray to = np.empty(x.size * times, x.dtype)
+    cdef Py_ssize_t item = x.itemsize, i
+    for i in range(times):
+        copy_strided(<char*>cnp.PyArray_DATA(to) + i * item, times * item, <const char*>cnp.PyArray_DATA(x),
+                     x.strides[0], x.shape[0], item)
+    return to
 
 
 def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo,

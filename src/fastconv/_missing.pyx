@@ -11,13 +11,6 @@ cimport numpy as cnp
 
 cnp.import_array()
 
-cdef enum:
-    MOST_AXES = 64                  # NumPy's
-
-ctypedef fused real:
-    float
-    double
-
 ctypedef fused any_real:
     float
     double
@@ -39,13 +32,15 @@ def take_out(any_real[::1] block, any_real[::1] weights, double value):
     return count
 
 
-cdef struct Shape:
-    int ndim
-    Py_ssize_t[MOST_AXES] n         # of the block,
-    Py_ssize_t[MOST_AXES] m         # the kernel,
-    Py_ssize_t[MOST_AXES] n_out     # the outputs
-    Py_ssize_t[MOST_AXES] x_step    # elements from one index to the next
-    Py_ssize_t[MOST_AXES] y_step
+cdef void set_steps(Shape* s) noexcept nogil:
+    """The rest of it, from n and m."""
+    cdef int a
+    s.x_step[s.ndim - 1] = s.y_step[s.ndim - 1] = 1
+    for a in range(s.ndim - 1, -1, -1):
+        s.n_out[a] = s.n[a] - s.m[a] + 1
+        if a > 0:
+            s.x_step[a - 1] = s.x_step[a] * s.n[a]
+            s.y_step[a - 1] = s.y_step[a] * s.n_out[a]
 
 
 cdef Shape shape_of(tuple n, tuple m) except *:
@@ -54,11 +49,7 @@ cdef Shape shape_of(tuple n, tuple m) except *:
     s.ndim = <int>len(n)
     for a in range(s.ndim):
         s.n[a], s.m[a] = n[a], m[a]
-        s.n_out[a] = s.n[a] - s.m[a] + 1
-    s.x_step[s.ndim - 1] = s.y_step[s.ndim - 1] = 1
-    for a in range(s.ndim - 1, 0, -1):
-        s.x_step[a - 1] = s.x_step[a] * s.n[a]
-        s.y_step[a - 1] = s.y_step[a] * s.n_out[a]
+    set_steps(&s)
     return s
 
 
@@ -78,13 +69,17 @@ cdef void subtract_rows(const Shape* s, int a, Py_ssize_t point, const real* w, 
         subtract_rows(s, a + 1, point % s.x_step[a], w + (p - o) * row, y + o * s.y_step[a])
 
 
+cdef void subtract_at(const Shape* s, Py_ssize_t point, const real* w, real* y) noexcept nogil:
+    subtract_rows(s, 0, point, w, y)
+
+
 def subtract(const Py_ssize_t[::1] points, tuple n, const real[::1] w, tuple m, real[::1] y):
     """y -= the correlation of w with a block of shape n that is 1 at some points and 0 elsewhere."""
     cdef Shape s = shape_of(n, m)
     cdef Py_ssize_t k
     with nogil:
         for k in range(points.shape[0]):
-            subtract_rows(&s, 0, points[k], &w[0], &y[0])
+            subtract_at(&s, points[k], &w[0], &y[0])
 
 
 cdef void sum_rows(const Shape* s, int a, const real* x, const real* ok, const real** w, double* top,
@@ -104,18 +99,22 @@ cdef void sum_rows(const Shape* s, int a, const real* x, const real* ok, const r
         sum_rows(s, a + 1, x + t * s.x_step[a], ok + t * s.x_step[a], w, top, bottom)
 
 
+cdef void sum_at(const Shape* s, Py_ssize_t output, const real* x, const real* ok, const real* w, double* top,
+                 double* bottom) noexcept nogil:
+    cdef Py_ssize_t at = 0
+    cdef int a
+    for a in range(s.ndim):
+        at += output // s.y_step[a] * s.x_step[a]
+        output = output % s.y_step[a]
+    top[0] = bottom[0] = 0
+    sum_rows(s, 0, x + at, ok + at, &w, top, bottom)
+
+
 def sums_at(const Py_ssize_t[::1] outputs, const real[::1] x, const real[::1] ok, tuple n, const real[::1] w,
             tuple m, double[::1] tops, double[::1] bottoms):
     """At some outputs: sum of w x, and sum of w ok."""
     cdef Shape s = shape_of(n, m)
-    cdef Py_ssize_t k, o, at
-    cdef int a
-    cdef const real* taps
+    cdef Py_ssize_t k
     with nogil:
         for k in range(outputs.shape[0]):
-            o, at = outputs[k], 0
-            for a in range(s.ndim):
-                at += o // s.y_step[a] * s.x_step[a]
-                o = o % s.y_step[a]
-            taps = &w[0]
-            sum_rows(&s, 0, &x[at], &ok[at], &taps, &tops[k], &bottoms[k])
+            sum_at(&s, outputs[k], &x[0], &ok[0], &w[0], &tops[k], &bottoms[k])

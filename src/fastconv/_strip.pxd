@@ -20,6 +20,9 @@ cdef struct Job:
     int item                        # bytes of an element
     const char* x
     const char* w                   # packed; of the weights' gradient: it
+    bint plain                      # or not packed
+    const Py_ssize_t* rows          # of such: elements to the first of each output,
+    const Py_ssize_t* numbers       # and 0, 1, 2 ...
     const char* bias                # each value as often as a vector has lanes; or NULL
     char* y
     Side[SIDES] side
@@ -71,6 +74,8 @@ cdef Py_ssize_t cut_outputs(const Job* job, Py_ssize_t part, Box* box) noexcept 
 # The arrays and axes; w: the weights' shape.
 cdef int pose(Job* job, const fc_gemm* gemm, cnp.ndarray x, cnp.ndarray y, tuple w, Py_ssize_t groups,
               tuple stride, tuple dilation, tuple lo, tuple boundary) except -1
+# Other arrays, of the shapes and strides that were posed.
+cdef void point(Job* job, cnp.ndarray x, cnp.ndarray y) noexcept
 # Make one axis of those that are one: without taps beside each other, and contiguous.
 cdef void join(Job* job) noexcept
 # Boxes of about so many pixels, and the layouts of the strip and the scratch; the bytes of the latter.

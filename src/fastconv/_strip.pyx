@@ -10,7 +10,6 @@ from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from fastconv._boundary cimport ZERO, copy_strided, source
 from fastconv._kernels.gemm cimport fc_gemm
@@ -164,8 +163,7 @@ cdef int pose(Job* job, const fc_gemm* gemm, cnp.ndarray x, cnp.ndarray y, tuple
     """The arrays and axes; w: the weights' shape."""
     cdef int a, axis, missing = SIDES + 2 - x.ndim
     job.gemm, job.item = gemm, <int>x.itemsize
-    job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
-    job.x_end = <const char*><size_t>byte_bounds(x)[1]
+    point(job, x, y)
     job.images, job.groups, job.channels, job.outputs = x.shape[0], groups, w[1], w[0] // groups
     job.x_image, job.x_channel, job.y_image, job.y_output = x.strides[0], x.strides[1], y.strides[0], y.strides[1]
     job.taps = 1
@@ -179,6 +177,15 @@ cdef int pose(Job* job, const fc_gemm* gemm, cnp.ndarray x, cnp.ndarray y, tuple
             job.side[a].x, job.side[a].y = x.strides[axis + 2], y.strides[axis + 2]
         job.taps *= job.side[a].n_taps
     return 0
+
+
+cdef void point(Job* job, cnp.ndarray x, cnp.ndarray y) noexcept:
+    """The arrays, of the shapes and strides that were posed."""
+    cdef int a
+    job.x, job.y = <const char*>cnp.PyArray_DATA(x), <char*>cnp.PyArray_DATA(y)
+    job.x_end = job.x + job.item
+    for a in range(cnp.PyArray_NDIM(x)):
+        job.x_end += max(<Py_ssize_t>0, (x.shape[a] - 1) * x.strides[a])
 
 
 cdef Side side_of(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t n_taps, Py_ssize_t stride, Py_ssize_t dilation,
@@ -231,12 +238,13 @@ cdef bint in_place(Job* job) noexcept:
 cdef Py_ssize_t lay_out(Job* job, Py_ssize_t pixels) noexcept:
     """Boxes of about so many pixels, and the layouts of the strip and the scratch; the bytes of the latter."""
     cdef Py_ssize_t lanes = job.gemm.lanes, width = max(job.gemm.vectors, job.gemm.reach_vectors) * lanes, span, strip
+    cdef Py_ssize_t panel = lanes * job.gemm.vectors
     cdef Side* side
     cdef int a
     job.to_channel = 1
     for a in range(SIDES - 1, -1, -1):
         side = &job.side[a]
-        side.extent = equal(side.n_out, max(1, pixels), lanes if a == SIDES - 1 and side.n_out > pixels else 1)
+        side.extent = equal(side.n_out, max(1, pixels), panel if a == SIDES - 1 and side.n_out > pixels else 1)
         side.parts = parts_of(side.n_out, side.extent)
         pixels = pixels // side.extent
         span = side.extent + max(0, (side.n_taps - 1) * side.dilation // side.stride)

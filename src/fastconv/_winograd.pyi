@@ -5,7 +5,8 @@ import numpy as np
 
 _Array = np.ndarray[Any, Any]
 
-def constants(m: int) -> list[float]: ...
+def constants(m: int, dtype: np.dtype[Any]) -> _Array: ...
+def taps_matrix(m: int) -> _Array: ...
 
 class Weights:
     m: int

@@ -19,6 +19,8 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.string cimport memset
 cimport numpy as cnp
 
+from functools import lru_cache
+
 import numpy as np
 
 from fastconv import _kernels
@@ -280,10 +282,17 @@ cdef void taps_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nog
 
 # ---- from Python -------------------------------------------------------------------------------------------------
 
-def constants(int m):
+@lru_cache
+def constants(m, dtype):
     """What the kernels' transforms are made of: a, b, a^2, b^2, a^2 b^2, a^2 + b^2, a^3, b^3 of the points +-a, +-b."""
     a, b = POINTS[m][1], POINTS[m][3] if m == 4 else 0
-    return [float(c) for c in (a, b, a**2, b**2, a**2 * b**2, a**2 + b**2, a**3, b**3)]
+    return np.array([float(c) for c in (a, b, a**2, b**2, a**2 * b**2, a**2 + b**2, a**3, b**3)], dtype)
+
+
+@lru_cache
+def taps_matrix(m):
+    """G: taps to their values at the points."""
+    return np.array([[float(value) for value in row] for row in transforms(POINTS[m], 3)[1]])
 
 
 cdef class Weights:
@@ -296,7 +305,7 @@ cdef class Weights:
     def __init__(self, cnp.ndarray w, int m, int workers=0):
         """w: (outputs, inputs, 3, 3), float32 or float64; m: 2 or 4, the side of a tile."""
         cdef Job job
-        cdef cnp.ndarray g = np.array([[float(value) for value in row] for row in transforms(POINTS[m], 3)[1]])
+        cdef cnp.ndarray g = taps_matrix(m)
         self.w = w = np.array(w, w.dtype.newbyteorder("="), order="C")
         self.m = m
         self.kept = {}
@@ -379,7 +388,7 @@ def correlate(cnp.ndarray x, Weights weights, bias, cnp.ndarray y, tuple lo, tup
         y[...] = 0 if bias is None else bias[:, None, None]
         return
     begin(&job, weights.w, weights.m)
-    table = np.array(constants(weights.m), weights.w.dtype)
+    table = constants(weights.m, weights.w.dtype)
     padded = np.zeros(job.panels * 2 * job.lanes, weights.w.dtype)
     if bias is not None:
         padded[:job.outputs] = bias

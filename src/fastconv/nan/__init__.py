@@ -89,10 +89,10 @@ def convolve(
     Notes
     -----
     Outputs of "interpolate" are NaN where no value has a weight. Sums are kept in the precision of the
-    result, in float32 for float16. Beyond input and output, memory for some blocks is used: about 0.5 MB
-    each, or what three times the kernel's length of rows takes. Denominators are computed where values are
-    missing only, and term by term where transforms are not exact enough: a mean of few values is as exact as
-    any other.
+    result, in float32 for float16. Beyond input and output, memory for some blocks is used: for small kernels
+    about 1 MB for each thread, else about 0.5 MB each, or what three times the kernel's length of rows takes.
+    Denominators are computed where values are missing only, and term by term where transforms are not exact
+    enough: a mean of few values is as exact as any other.
 
     Examples
     --------

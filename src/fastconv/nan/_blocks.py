@@ -1,7 +1,8 @@
 """The array in blocks: their numerators, and denominators where values are missing.
 
-A block is a slab of outputs with all that their windows hold, outside values too, copied to memory of its
-own, so that NaNs can be taken out. Where nothing is missing, or may stay, the array itself is convolved.
+Where direct sums are the fastest way, _means does all that blocks need. Elsewhere a block is a slab of
+outputs with all that their windows hold, outside values too, copied to memory of its own, so that NaNs can be
+taken out. Where nothing is missing, or may stay, the array itself is convolved.
 
 A denominator is the sum of the kernel less the taps that meet missing values: these are subtracted if that is
 less work than the convolution of weights 0 and 1. Subtractions and transforms err by some eps of the sum of
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _blocks, _convolve, _missing
+from fastconv import _blocks, _convolve, _means, _missing
 from fastconv._methods import Method, choose
 from fastconv._problem import BOUNDARIES, Array, Kept, Problem, Window, problem
 from fastconv.nan._arguments import Call
@@ -27,6 +28,9 @@ LONG = 8  # times the kernel: then an axis is worth cutting
 SUBTRACT_SECONDS = 0.4e-9  # a tap of a missing value,
 ROW_SECONDS = 8e-9  # a row of the kernel's last axis,
 FIND_SECONDS = 1.5e-9  # and a value that may be missing
+PASS_SECONDS = 2e-9  # a value of a block that _means does not compute, for each of its two convolutions
+SCAN = 1 << 14  # values that are looked at together
+MOST_TAPS = 1 << 12  # of kernels that _means takes
 FEW_TERMS = 1 << 18  # of sums that are not worth a look at which are empty
 EXACT = ("direct", "sparse")  # methods that err by eps of an output's own terms
 LITTLE = {4: 1 / 16, 8: 1 / 64}  # by item size: a denominator, of the sum of all |w|
@@ -39,13 +43,6 @@ def run(call: Call) -> Array:
     if any(np.may_share_memory(y, part) for part in shared):
         np.copyto(y, run(call._replace(y=np.empty_like(y))))
         return y
-    if call.treatment == "interpolate":
-        if _outside_is_missing(call) or _has_missing(call):
-            call.check_weights()
-        else:
-            call = call._replace(treatment="propagate")
-    elif call.treatment == "fill" and not _has_missing(call):
-        call = call._replace(treatment="propagate")
     order = _convolve.order_of(call.x)
     _in_order(
         call._replace(
@@ -65,25 +62,41 @@ def _outside_is_missing(call: Call) -> bool:
 def _has_missing(call: Call) -> bool:
     if call.mask is not None and call.mask.any():
         return True
-    return call.x.dtype.kind == "f" and bool(np.isnan(call.x.min()))
+    if call.x.dtype.kind != "f":
+        return False
+    rows = max(1, SCAN * len(call.x) // call.x.size)  # so many at a time: often the first ones tell
+    return any(np.isnan(call.x[i : i + rows].min()) for i in range(0, len(call.x), rows))
 
 
 def _in_order(call: Call) -> None:
     """Axes from the widest stride to the narrowest."""
+    call = _complete(call)
     y, inside = call.y, call
     if call.boundary is None:
         box = tuple(slice(m - 1 - m // 2, n - m // 2) for n, m in zip(call.x.shape, call.w.shape))
         y[...] = 0
         inside = call._replace(y=y[box])
-    if call.treatment == "propagate" and call.mask is None and y.dtype == call.w.dtype:
+    if inside.treatment == "propagate" and inside.mask is None and y.dtype == inside.w.dtype:
         _whole(inside)
-    else:
+    elif not _by_means(inside):
         _in_blocks(inside)
     if call.preserve:
         if call.x.dtype.kind == "f":
             np.copyto(y, np.nan, where=np.isnan(call.x))
         if call.mask is not None:
             np.copyto(y, np.nan, where=call.mask)
+
+
+def _complete(call: Call) -> Call:
+    """The same for data without missing values, if there are none."""
+    if call.treatment == "interpolate":
+        if _outside_is_missing(call) or _has_missing(call):
+            call.check_weights()
+        else:
+            call = call._replace(treatment="propagate", mask=None)
+    elif call.treatment == "fill" and not _has_missing(call):
+        call = call._replace(treatment="propagate", mask=None)
+    return call
 
 
 def _whole(call: Call) -> None:
@@ -123,10 +136,64 @@ class _Memory:
         return self._more[name][: math.prod(shape)].reshape(shape)
 
 
+def _kernel(w: Array) -> _Kernel:
+    w = np.ascontiguousarray(w[(slice(None, None, -1),) * w.ndim])
+    return _Kernel(w, float(w.sum(dtype=float)), float(np.abs(w).sum(dtype=float)), {})
+
+
+def _lo(call: Call) -> list[int]:
+    """Taps that hang over the low end of the array, by axis."""
+    return [0 if call.boundary is None else m - 1 - m // 2 for m in call.w.shape]
+
+
+def _by_means(call: Call) -> bool:
+    """By direct sums in compiled blocks, if that is the fastest way."""
+    x, y, w = call.x, call.y, call.w
+    if not (x.dtype == w.dtype == y.dtype and x.dtype.char in "fd" and w.size <= MOST_TAPS):
+        return False
+    if not (x.flags.aligned and y.flags.aligned):
+        return False
+    kernel = _kernel(w)
+    n = tuple(b + m - 1 for b, m in zip(_means.block_of(y.shape, w.shape, w.itemsize), w.shape))
+    p = _block_problem(n, kernel.w)
+    best = choose(p, "auto", kernel.w, kernel.kept)
+    seconds = best.look(p, kernel.w, kernel.kept) if best.look else best.seconds(p)
+    if choose(p, "direct").seconds(p) > seconds + math.prod(n) * PASS_SECONDS:
+        return False
+    limit = LITTLE[w.itemsize] * kernel.size
+    put = {"interpolate": 0.0, "ignore": 0.0, "fill": call.fill_value, "propagate": math.nan}[call.treatment]
+    _means.convolve(
+        x,
+        call.mask,
+        kernel.w,
+        y,
+        tuple(_lo(call)),
+        call.boundary or 0,
+        call.outside,
+        put,
+        call.treatment == "interpolate",
+        kernel.sum,
+        1.0 if call.normalized else kernel.sum,
+        limit,
+        _subtract_seconds(w) if abs(kernel.sum) > 2 * limit else math.inf,
+        FIND_SECONDS,
+        call.workers,
+    )
+    return True
+
+
+def _block_problem(n: tuple[int, ...], w: Array) -> Problem:
+    return problem(True, n, w.dtype, w.shape, w.dtype, "valid", None, "zero", tuple(range(w.ndim)))
+
+
+def _subtract_seconds(w: Array) -> float:
+    """To take the taps of one missing value off."""
+    return float(w.size * SUBTRACT_SECONDS + w.size // w.shape[-1] * ROW_SECONDS)
+
+
 def _in_blocks(call: Call) -> None:
-    w = np.ascontiguousarray(call.w[(slice(None, None, -1),) * call.w.ndim])
-    kernel = _Kernel(w, float(w.sum(dtype=float)), float(np.abs(w).sum(dtype=float)), {})
-    lo = [0 if call.boundary is None else m - 1 - m // 2 for m in w.shape]
+    kernel = _kernel(call.w)
+    w, lo = kernel.w, _lo(call)
     padded = [n_out + m - 1 for n_out, m in zip(call.y.shape, w.shape)]
     axis, thickness = _cut(call.y.shape, w.shape, w.itemsize)
     padded[axis] = min(thickness, call.y.shape[axis]) + w.shape[axis] - 1
@@ -187,7 +254,7 @@ def _copy(to: Array, call: Call, part: tuple[Any, ...]) -> None:
 
 def _block(call: Call, kernel: _Kernel, x: Array, y: Array, memory: _Memory) -> None:
     """The outputs of one block, whose values it may change."""
-    p = problem(True, x.shape, x.dtype, kernel.w.shape, x.dtype, "valid", None, "zero", tuple(range(x.ndim)))
+    p = _block_problem(x.shape, kernel.w)
     method = choose(p, "auto", kernel.w, kernel.kept)
     ok, count = memory.more("ok", x.shape), 0
     if call.treatment != "propagate":
@@ -221,7 +288,7 @@ def _denominators(
     """Those of the outputs; where little is left of them, the sums are computed again."""
     taps, m = kernel.w.reshape(-1), kernel.w.shape
     below = memory.more("below", sums.shape)
-    each = taps.size * SUBTRACT_SECONDS + taps.size // m[-1] * ROW_SECONDS
+    each = _subtract_seconds(kernel.w)
     few = x.dtype.itemsize in LITTLE and count * each + x.size * FIND_SECONDS < method.seconds(p)
     if few:
         below[...] = kernel.sum

@@ -100,9 +100,12 @@ def _fusion_of(x: Array, kernels: Sequence[Kernel], cval: Any, y: Array, setting
     if any(kernel.divisor > 1 for kernel in kernels):
         return None
     beside = cval != 0 and any(kernel.boundary == "constant" for kernel in kernels)
-    if not 2 <= len(kernels) <= FUSED or max(kernel.weights.size for kernel in kernels) > LONG:
-        return None
-    if beside or y.dtype.kind == "b":
+    if (
+        not 2 <= len(kernels) <= FUSED
+        or beside
+        or y.dtype.kind == "b"
+        or max(k.weights.size for k in kernels) > LONG
+    ):
         return None
     key = tuple([(k.weights.tobytes(), k.weights.dtype, *k[1:]) for k in kernels])
     return _fusion(x.ndim, x.dtype, y.dtype, key, settings)

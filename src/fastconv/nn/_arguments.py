@@ -41,17 +41,17 @@ def array(given: Any, name: str, dims: tuple[int, ...], axes: str) -> Array:
         raise TypeError(
             f"{name} must hold integers, float16, float32, float64, complex64 or complex128, got {dtype}"
         )
-    native: Array = x.astype(dtype.newbyteorder("="), copy=False)
-    return native
+    return x if dtype.isnative else x.astype(dtype.newbyteorder("="))
 
 
 def same_dtype(**given: Array | None) -> None:
     """Numbers of different dtypes are not mixed, as in PyTorch."""
-    arrays = [(name, x.dtype) for name, x in given.items() if x is not None]
-    (first, dtype), *others = arrays
-    for name, other in others:
-        if other != dtype:
-            raise TypeError(f"{name} must have the dtype of {first}, {dtype}, got {other}")
+    first, dtype = "", None
+    for name, x in given.items():
+        if dtype is None and x is not None:
+            first, dtype = name, x.dtype
+        elif x is not None and x.dtype != dtype:
+            raise TypeError(f"{name} must have the dtype of {first}, {dtype}, got {x.dtype}")
 
 
 def per_axis(value: Any, name: str, rank: int, least: int = 1) -> tuple[int, ...]:

@@ -18,6 +18,8 @@ from fastconv.nn._geometry import Geometry, padded
 
 def work_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype that an engine sums numbers of `dtype` in."""
+    if dtype.char in "fdFD":
+        return dtype
     if dtype.kind in "iu":
         return np.dtype(f"i{max(2, dtype.itemsize)}")
     return np.dtype("f4") if dtype.itemsize == 2 else dtype
@@ -85,7 +87,8 @@ def _operand(x: Array, dtype: np.dtype[Any]) -> Array:
     """x as engines take it; a view where that is possible."""
     if x.dtype.kind == "u" and x.dtype.itemsize == dtype.itemsize:
         x = x.view(dtype)
-    x = x.astype(dtype, copy=False)
+    if x.dtype != dtype:
+        x = x.astype(dtype)
     return x if x.flags.aligned else x.copy()
 
 
@@ -98,7 +101,7 @@ def _place(y: Array, dtype: np.dtype[Any]) -> Array:
 
 def _narrow(total: Array, y: Array) -> None:
     """y = total, unless it is y: floats are rounded, integers lose their high bits."""
-    if not np.may_share_memory(total, y):
+    if total is not y and not np.may_share_memory(total, y):
         with np.errstate(over="ignore"):
             np.copyto(y, total, casting="unsafe")
 

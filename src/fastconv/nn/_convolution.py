@@ -262,7 +262,7 @@ def finish(out: Any, y: Array, result: Array) -> Array:
     """What the user gets: `out`, if given, which a result that was computed elsewhere is copied to."""
     if out is None:
         return result
-    if not np.may_share_memory(out, result):
+    if out is not result and not np.may_share_memory(out, result):
         out[...] = result
     returned: Array = out
     return returned
