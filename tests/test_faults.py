@@ -145,7 +145,7 @@ def test_little_memory(space):
 LONG = {  # each takes many seconds where it is not stopped
     "nn.conv2d": "nn.conv2d(ones(8, 128, 400, 400), ones(256, 128, 3, 3), algorithm='direct', padding=1)",
     "nn.conv2d, winograd": "nn.conv2d(ones(8, 128, 400, 400), ones(256, 128, 3, 3), algorithm='winograd')",
-    "nn.conv2d, fft": "nn.conv2d(ones(4, 64, 300, 300), ones(128, 64, 31, 31), algorithm='fft')",
+    "nn.conv2d, fft": "nn.conv2d(ones(64, 16, 600, 600), ones(24, 16, 31, 31), algorithm='fft')",
     "nn.conv2d, depthwise": "nn.conv2d(ones(16, 64, 400, 400), ones(64, 1, 31, 31), groups=64, padding=15)",
     "nn.conv1d": "nn.conv1d(ones(16, 256, 20_000), ones(256, 256, 15))",
     "nn.conv3d": "nn.conv3d(ones(2, 32, 60, 60, 60), ones(64, 32, 7, 7, 7))",

@@ -211,9 +211,9 @@ def _largest(x: Array) -> int:
 
 
 def _total(x: Array) -> int:
-    """Sum of |x|."""
-    size = np.where(x < 0, -x.astype(np.uint64), x.astype(np.uint64))
-    return (int((size >> np.uint64(32)).sum()) << 32) + int((size & np.uint64(0xFFFFFFFF)).sum())
+    """The sum of |x|; where float64 does not hold it, a little more."""
+    total = float(np.abs(x.astype(float)).sum())
+    return int(total) if total < 2.0**53 else int(total * (1 + 2.0**-20))
 
 
 def _wide(function: Any, a: Array, b: Array, mode: Any, cval: int, options: dict[str, Any]) -> Array:

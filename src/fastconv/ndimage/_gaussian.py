@@ -18,6 +18,7 @@ from fastconv.ndimage._generic import generic_gradient_magnitude, generic_laplac
 from fastconv.ndimage._numbers import store
 from fastconv.ndimage._passes import Kernel, passes
 
+SHORT = 1000  # radius of a kernel
 _Sigma = float | Sequence[float]
 _Radius = SupportsIndex | None | Sequence[SupportsIndex | None]
 
@@ -291,8 +292,12 @@ def _shape(sigma: Any, order: Any, truncate: Any, radius: Any) -> tuple[float, i
     return width, n, int(radius)
 
 
-@lru_cache(maxsize=64)
 def _kernel(sigma: float, order: int, radius: int) -> Array:
+    """Weights; short ones are remembered."""
+    return (_remembered if radius <= SHORT else _weights)(sigma, order, radius)
+
+
+def _weights(sigma: float, order: int, radius: int) -> Array:
     """The weights g(j) He_n(j / sigma) / sigma^n of a correlation, He_n Hermite's polynomial: with sum g = 1.
 
     The nth derivative of exp(-u^2 / 2) is (-1)^n He_n(u) exp(-u^2 / 2); a correlation takes it at -u.
@@ -302,6 +307,9 @@ def _kernel(sigma: float, order: int, radius: int) -> Array:
     w: Array = g / g.sum() * hermeval(u, [0] * order + [1]) / sigma**order
     w.flags.writeable = False
     return w
+
+
+_remembered = lru_cache(maxsize=64)(_weights)
 
 
 def _of_derivatives(
