@@ -267,15 +267,21 @@ def box(b: Bench) -> None:
 
 
 def correlate(b: Bench) -> None:
-    """Weights of full rank."""
+    """Weights of full rank: whole ones for 8-bit images, and one kernel of real ones."""
     shapes = [(512, 512)] if b.quick else [(1080, 1920), (2048, 2048)]
     for dtype in ("uint8", "float32"):
         for shape in shapes:
             x = image(shape, dtype)
-            for k in (3, 5, 7):
-                w = (np.random.default_rng(1).random((k, k)) / k**2).astype(np.float32)
+            rng = np.random.default_rng(1)
+            kernels = {f"correlate {k}²": (rng.random((k, k)) / k**2).astype(np.float32) for k in (3, 5, 7)}
+            if dtype == "uint8":
+                real = kernels["correlate 5²"]
+                kernels = {name: np.rint(9 * len(w) ** 2 * w - 4) for name, w in kernels.items()}
+                kernels = {name: w.astype(np.float32) for name, w in kernels.items()}
+                kernels["weights 5², real"] = real
+            for name, w in kernels.items():
                 theirs, intel = opencv("filter2D", x, -1, w), ipp and ipp.weights(x, w)
-                filtered(b, f"correlate {k}²", "correlate", x, w, opencv=theirs, ipp=intel)
+                filtered(b, name, "correlate", x, w, opencv=theirs, ipp=intel)
 
 
 def sobel(b: Bench) -> None:
