@@ -270,7 +270,7 @@ LONG = {  # each takes many seconds where it is not stopped
     " out=np.empty((500, (1 << 20) - 199_999))",
     "fft": "np.broadcast_to(np.ones(1 << 20), (500, 1 << 20)), np.ones(1 << 20), 'valid', axes=1",
     "separable": "np.broadcast_to(np.ones(20_000), (20_000, 20_000)), np.ones((301, 301)), 'valid'",
-    "sparse": "np.ones(20_000_000), np.tile(np.eye(1, 100).ravel(), 200)",
+    "sparse": "np.ones(20_000_000), np.tile(np.eye(1, 10).ravel(), 4000)",
     "exact": "np.broadcast_to(np.ones(100_000, int), (3000, 100_000)), np.ones(50_000, int), 'same', axes=1",
 }
 
