@@ -13,7 +13,7 @@ Changing ``from scipy import ndimage`` to ``from fastconv import ndimage`` is en
     _generic        generic_laplace, generic_gradient_magnitude
     _derivatives    sobel, prewitt, scharr, laplace
     _gaussian       gaussian_filter, gaussian_filter1d, gaussian_laplace, gaussian_gradient_magnitude,
-    unsharp_mask
+                    unsharp_mask
 
 The modes, for an input ``a b c d``:
 
@@ -31,8 +31,8 @@ values. Every function takes, as keywords,
 
     workers         at most so many threads, as in `fastconv.convolve`; results do not depend on it
     accumulate      "float32" or "float64": keep sums in it, whatever the dtypes
-    rounding        "truncate", or "nearest": round an integer output to the nearest whole number, once, at
-    the end overflow        "wrap", or "saturate": an integer output stops at the ends of its dtype's range
+    rounding        "truncate", or "nearest": round an integer output to the nearest whole number, once
+    overflow        "wrap", or "saturate": an integer output stops at the ends of its dtype's range
 
 Long kernels run by Fourier transforms, as `fastconv.convolve` says. Unlike SciPy: a NaN or infinity reaches
 only the outputs whose window holds it, in uniform filters as well; a whole number is not truncated to the
