@@ -2,10 +2,11 @@
 
     y[o] = sum over t of w[t] x~[o + t - lo]        along some axes, with x~ the input continued by boundaries
 
-An array becomes lines, rows of lines and outer axes (_bytes.pxd); outer axes that are convolved give planes of rows. A unit of work is a strip of rows across a panel of columns, computed in bands: `group`
-rows of x are packed into one line, once, continued beyond their ends (bytes.h), and stay in a ring in the cache while
-outputs need them. Which family of kernels gives exact results is the caller's choice (ndimage._integers). Units depend on
-the problem alone, so results do not depend on the number of threads.
+An array becomes lines, rows of lines and outer axes (_bytes.pxd); outer axes that are convolved give planes of rows. A
+unit of work is a strip of rows across a panel of columns, computed in bands: `group` rows of x are packed into one line,
+once, continued beyond their ends (bytes.h), and stay in a ring in the cache while outputs need them. Which family of
+kernels gives exact results is the caller's choice (ndimage._integers). Units depend on the problem alone, so results do
+not depend on the number of threads.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer

@@ -6,7 +6,6 @@ Lines and plans have modules of their own; functions that only pass on to the Py
 cdef extern from *:
     "#define FASTCONV_NO_IMPORT"
 
-from cpython.exc cimport PyErr_SetInterrupt
 from cpython.pycapsule cimport PyCapsule_New
 from libc.string cimport memset
 
@@ -20,7 +19,7 @@ from fastconv._version import __version__
 from fastconv._capi_dtypes cimport MOST, align_of, far, is_dtype, item_of, misaligned
 from fastconv._capi_line cimport convolve1d, correlate1d
 from fastconv._capi_plan cimport (
-    apply, check_problem, output_shape, place, plan_create, plan_destroy, plan_execute, plan_work_bytes, view,
+    apply, check_problem, output_shape, place, plan_create, plan_destroy, plan_execute, plan_work_bytes, status_of, view,
 )
 from fastconv.capi cimport *
 
@@ -91,13 +90,8 @@ cdef int filtered(const fastconv_problem* p, const void* x, const void* column, 
         image, result = view(p.dtype, 2, p.x_shape, p.x_strides, x), view(p.dtype, 2, p.x_shape, p.y_strides, y)
         correlate(image, np.conjugate(w), "same", None, BOUNDARY_NAMES[p.boundary], outside, "auto", result, p.threads or None, None)
         return FASTCONV_OK
-    except MemoryError:
-        return FASTCONV_NO_MEMORY
-    except KeyboardInterrupt:
-        PyErr_SetInterrupt()
-        return FASTCONV_FAILED
-    except Exception:
-        return FASTCONV_FAILED
+    except BaseException as error:
+        return status_of(error)
 
 
 cdef int conv2d(const fastconv_layer2d* given, const void* x, const void* weight, const void* bias, void* y) noexcept nogil:
@@ -178,13 +172,8 @@ cdef int layered(const fastconv_layer2d* layer, const Py_ssize_t* of_x, const Py
             out=view(layer.dtype, 4, of_y, layer.y_strides, y), workers=layer.threads or None,
         )
         return FASTCONV_OK
-    except MemoryError:
-        return FASTCONV_NO_MEMORY
-    except KeyboardInterrupt:
-        PyErr_SetInterrupt()
-        return FASTCONV_FAILED
-    except Exception:
-        return FASTCONV_FAILED
+    except BaseException as error:
+        return status_of(error)
 
 
 # ---- the struct ------------------------------------------------------------------------------------------------------

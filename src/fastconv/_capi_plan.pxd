@@ -16,5 +16,7 @@ cdef int check_problem(const fastconv_problem* p) noexcept nogil
 # memory. Returns its elements' bytes.
 cdef Py_ssize_t place(int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides, int item, Py_ssize_t* n, Py_ssize_t* step,
                       Py_ssize_t* low, Py_ssize_t* high) noexcept nogil
+# What an exception becomes; Ctrl-C is passed on.
+cdef int status_of(error) noexcept
 # The array at an address.
 cdef cnp.ndarray view(int dtype, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides, const void* data)

@@ -113,15 +113,18 @@ cdef int guarded(inner function, const fastconv_problem* p, void* argument) noex
     """Its exceptions as a status."""
     try:
         return function(p, argument)
-    except Refused as error:
+    except BaseException as error:
+        return status_of(error)
+
+
+cdef int status_of(error) noexcept:
+    if isinstance(error, Refused):
         return REFUSED[error.args[0]]
-    except MemoryError:
+    if isinstance(error, MemoryError):
         return FASTCONV_NO_MEMORY
-    except KeyboardInterrupt:
+    if isinstance(error, KeyboardInterrupt):
         PyErr_SetInterrupt()            # for whom it concerns
-        return FASTCONV_FAILED
-    except Exception:
-        return FASTCONV_FAILED
+    return FASTCONV_FAILED
 
 
 cdef cnp.ndarray view(int dtype, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides, const void* data):
