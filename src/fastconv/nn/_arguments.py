@@ -127,13 +127,6 @@ def channels_first(x: Array, rank: int, layout: str) -> Array:
     return x if layout == "NCHW" else x.transpose(0, rank + 1, *range(1, rank + 1))
 
 
-def in_layout(y: Array, rank: int, layout: str, unbatched: bool) -> Array:
-    """The view that undoes `channels_first`."""
-    if layout == "NHWC":
-        y = y.transpose(0, *range(2, rank + 2), 1)
-    return y[0] if unbatched else y
-
-
 def shape_in_layout(shape: tuple[int, ...], layout: str, unbatched: bool) -> tuple[int, ...]:
     if layout == "NHWC":
         shape = (shape[0], *shape[2:], shape[1])
