@@ -34,7 +34,7 @@ SPECTRUM = 3.5e-9  # a point of a kernel's transform
 PACK = 0.6e-9  # a weight
 PACK_POINT = 0.9e-9  # of a transformed kernel
 BAND = 0.1e-9  # an element of a plane that is read or written
-PLANE = 50e-9
+PLANE = 15e-9
 APART = 1 / 50e9  # a product of planes
 
 
