@@ -1,8 +1,8 @@
 """Chooses the kernels for this processor, once, at import.
 
 `isa` is the chosen instruction set, `isa_source` what chose it, `table(name)` the capsule with the kernels of
-the template <name>.pyx.in, and `has(name)` tells whether there are any. FASTCONV_ISA=<name> overrides the choice. What the kernels compute is the
-templates' concern, and which names the processor can run is _cpu's.
+the template <name>.pyx.in, and `has(name)` tells whether there are any. FASTCONV_ISA=<name> overrides the
+choice. What the kernels compute is the templates' concern, and which names the processor can run is _cpu's.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from fastconv._cpu import supported_isas
 __all__ = ["BASE", "ISAS", "available", "built", "has", "isa", "isa_source", "table"]
 
 ISAS = ("x86_amx", "x86_vnni", "x86_v4", "x86_v3", "x86_v2", "neon", "baseline")
-BASE = {"x86_amx": "x86_vnni", "x86_vnni": "x86_v4"}  # what has the kernels that an instruction set adds nothing to
+BASE = {"x86_amx": "x86_vnni", "x86_vnni": "x86_v4"}  # what has the kernels that a set adds nothing to
 
 _modules = {module.name for module in pkgutil.iter_modules(__path__)}
 

@@ -82,10 +82,9 @@ def _bf16x6_run(
 ) -> None:
     """Layers of numbers that the tiles do not take are products of matrices."""
     packed = _packed(kept, "bf16x6", lambda: _bf16x6.Weights(w, g.groups, workers))
-    ends = (max(1, reach - lo) for reach, lo in zip(g.reach, g.lo))
-    seen = x[(..., *map(slice, ends))]
+    seen: tuple[Any, ...] = tuple(slice(max(1, reach - lo)) for reach, lo in zip(g.reach, g.lo))
     step = g.stride, g.dilation, g.lo, g.boundary
-    if not (packed.usable and _bf16x6.correlate(seen, packed, bias, y, *step, workers)):
+    if not (packed.usable and _bf16x6.correlate(x[(..., *seen)], packed, bias, y, *step, workers)):
         _gemm(g, x, w, bias, y, workers, kept)
 
 
