@@ -1,4 +1,4 @@
-"""Engines of direct sums in float32 beside each other: products of matrices, and tiles of bfloat16 with AMX."""
+"""Engines of direct sums in float32 beside each other: matrix products, and tiles of bfloat16 with AMX."""
 
 import numpy as np
 import pytest
