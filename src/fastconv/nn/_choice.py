@@ -1,6 +1,7 @@
 """The engines that compute a layer or its gradients, and the choice of one: the fastest by estimate.
 
 gemm        products of matrices, without the matrix of windows: everything
+bf16x6      the same sums by tiles of bfloat16, where the processor has AMX: many channels
 winograd4   F(4 x 4, 3 x 3): 3 x 3 taps, no strides; a quarter of the products
 winograd2   F(2 x 2, 3 x 3): the same, 4 / 9 of the products; for small images
 depthwise   one channel in each group
@@ -16,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _depthwise, _dots, _layer, _winograd
-from fastconv._problem import Array, Kept
+from fastconv import _bf16x6, _depthwise, _dots, _layer, _winograd
+from fastconv._problem import ZERO, Array, Kept
 from fastconv.nn import _costs, _fourier
 from fastconv.nn._geometry import Geometry
 
@@ -72,6 +73,39 @@ def _gemm_weight(
     g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
 ) -> None:
     _layer.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
+
+
+def _bf16x6_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    """Where a strip holds nothing but what windows see, so that no other number can be unusable."""
+    axes = zip(g.m, g.stride, g.dilation, g.boundary)
+    seen = all(s == 1 or (boundary == ZERO and (d == 1 or m == 1)) for m, s, d, boundary in axes)
+    return _bf16x6.AVAILABLE and dtype.char == "f" and seen
+
+
+def _bf16x6_run(
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+) -> None:
+    """Layers of numbers that the tiles do not take are products of matrices."""
+    packed = _packed(kept, "bf16x6", lambda: _bf16x6.Weights(w, g.groups, workers))
+    seen: tuple[Any, ...] = tuple(slice(max(1, reach - lo)) for reach, lo in zip(g.reach, g.lo))
+    step = g.stride, g.dilation, g.lo, g.boundary
+    if not (packed.usable and _bf16x6.correlate(x[(..., *seen)], packed, bias, y, *step, workers)):
+        _gemm(g, x, w, bias, y, workers, kept)
+
+
+def _bf16x6_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return max(g.stride) == 1 and g.groups == 1 and _reversible(g) and _bf16x6_can(_turned(g), dtype)
+
+
+def _bf16x6_input_seconds(g: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    return _costs.bf16x6(_turned(g), dtype, prepared)
+
+
+def _bf16x6_input(
+    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+) -> None:
+    turned = np.ascontiguousarray(np.flip(w.swapaxes(0, 1), tuple(range(2, w.ndim))))
+    _bf16x6_run(_turned(g), y, turned, bias, x, workers, {})
 
 
 def _winograd_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
@@ -156,8 +190,14 @@ def _fourier_run(
 
 
 def _engines() -> dict[str, list[Engine]]:
-    layer = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm)]
-    of_input = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm_input)]
+    layer = [
+        Engine("gemm", "direct", _anything, _costs.gemm, _gemm),
+        Engine("bf16x6", "direct", _bf16x6_can, _costs.bf16x6, _bf16x6_run),
+    ]
+    of_input = [
+        Engine("gemm", "direct", _anything, _costs.gemm, _gemm_input),
+        Engine("bf16x6", "direct", _bf16x6_input_can, _bf16x6_input_seconds, _bf16x6_input),
+    ]
     of_weight = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm_weight)]
     for m in (4, 2):
         name, can, seconds = f"winograd{m}", partial(_winograd_can, m), partial(_costs.winograd, m)

@@ -19,6 +19,10 @@ PRODUCT = 1 / 75e9  # of matrices in the cache
 ROWS = 8  # of the matrix of weights, in a tile
 GATHER = 0.04e-9  # an element of the matrix of windows
 WRITE = 0.15e-9  # an output
+PRODUCT_6 = 1 / 150e9  # of tiles of bfloat16, all six
+STEP = 32  # channels of a tile
+SPLIT = 0.45e-9  # an element of the input into its parts
+PACK_6 = 0.7e-9  # a weight into its parts
 WEIGHT_BYTE = 1 / 20e9  # of weights, which do not stay in the cache
 TRANSFORM = 0.28e-9  # a point of a channel's tile
 POINT_BYTE = 1 / 40e9  # of transformed weights
@@ -48,6 +52,22 @@ def gemm(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     if not prepared:
         seconds += weights * PACK
     return CALL + seconds * _width(dtype)
+
+
+def bf16x6(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Whole tiles of 16 pixels, which go on from row to row, of channels and of outputs."""
+    channels, outputs = geometry.channels // geometry.groups, geometry.outputs // geometry.groups
+    gap = (geometry.m[-1] - 1) * geometry.dilation[-1] / geometry.stride[-1]
+    rows = geometry.batch * math.prod(geometry.n_out[:-1])
+    pixels = rows * min(geometry.n_out[-1] + gap, -(-geometry.n_out[-1] // LANES) * LANES)
+    terms = -(-channels // STEP) * STEP * math.prod(geometry.m)
+    weights = geometry.groups * outputs * terms
+    seconds = pixels * -(-outputs // LANES) * LANES * geometry.groups * terms * PRODUCT_6
+    seconds += geometry.batch * geometry.channels * math.prod(geometry.n) * SPLIT
+    seconds += pixels * geometry.outputs * WRITE + weights * 6 * WEIGHT_BYTE
+    if not prepared:
+        seconds += weights * PACK_6
+    return CALL + seconds
 
 
 def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
