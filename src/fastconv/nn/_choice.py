@@ -83,7 +83,7 @@ def _bf16x6_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
 
 
 def _bf16x6_run(
-    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
 ) -> None:
     """Layers of numbers that the tiles do not take are products of matrices."""
     packed = _packed(kept, "bf16x6", lambda: _bf16x6.Weights(w, g.groups, workers))
@@ -102,10 +102,10 @@ def _bf16x6_input_seconds(g: Geometry, dtype: np.dtype[Any], prepared: bool) -> 
 
 
 def _bf16x6_input(
-    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept | None
 ) -> None:
     turned = np.ascontiguousarray(np.flip(w.swapaxes(0, 1), tuple(range(2, w.ndim))))
-    _bf16x6_run(_turned(g), y, turned, bias, x, workers, {})
+    _bf16x6_run(_turned(g), y, turned, bias, x, workers, None)
 
 
 def _winograd_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
