@@ -55,6 +55,7 @@ LAYERS = {
         "_layer",
         "_layer8",
         "_bf16x6",
+        "_bf16x6_gradients",
         "_toom_cook",
         "_winograd",
         "_depthwise",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _bf16x6, _depthwise, _dots, _layer, _winograd
+from fastconv import _bf16x6, _bf16x6_gradients, _depthwise, _dots, _layer, _winograd
 from fastconv._problem import ZERO, Array, Kept
 from fastconv.nn import _costs, _fourier
 from fastconv.nn._geometry import Geometry
@@ -82,10 +82,23 @@ def _bf16x6_run(
 ) -> None:
     """Layers of numbers that the tiles do not take are products of matrices."""
     packed = _packed(kept, "bf16x6", lambda: _bf16x6.Weights(w, g.groups, workers))
-    seen: tuple[Any, ...] = tuple(slice(max(1, reach - lo)) for reach, lo in zip(g.reach, g.lo))
     step = g.stride, g.dilation, g.lo, g.boundary
-    if not (packed.usable and _bf16x6.correlate(x[(..., *seen)], packed, bias, y, *step, workers)):
+    if not (packed.usable and _bf16x6.correlate(_seen(g, x), packed, bias, y, *step, workers)):
         _gemm(g, x, w, bias, y, workers, kept)
+
+
+def _seen(g: Geometry, x: Array) -> Array:
+    """Without what is beyond the last windows."""
+    ends: tuple[Any, ...] = tuple(slice(max(1, reach - lo)) for reach, lo in zip(g.reach, g.lo))
+    return x[(..., *ends)]
+
+
+def _bf16x6_weight(
+    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept
+) -> None:
+    step = g.stride, g.dilation, g.lo, g.boundary, g.groups
+    if not _bf16x6_gradients.weight_gradient(_seen(g, x), y, w, *step, workers):
+        _gemm_weight(g, x, y, bias, w, workers, kept)
 
 
 def _bf16x6_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
@@ -193,7 +206,10 @@ def _engines() -> dict[str, list[Engine]]:
         Engine("gemm", "direct", _anything, _costs.gemm, _gemm_input),
         Engine("bf16x6", "direct", _bf16x6_input_can, _bf16x6_input_seconds, _bf16x6_input),
     ]
-    of_weight = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm_weight)]
+    of_weight = [
+        Engine("gemm", "direct", _anything, _costs.gemm, _gemm_weight),
+        Engine("bf16x6", "direct", _bf16x6_can, _costs.bf16x6_weight, _bf16x6_weight),
+    ]
     for m in (4, 2):
         name, can, seconds = f"winograd{m}", partial(_winograd_can, m), partial(_costs.winograd, m)
         layer.append(Engine(name, "winograd", can, seconds, partial(_winograd_run, m)))

@@ -20,8 +20,10 @@ ROWS = 8  # of the matrix of weights, in a tile
 GATHER = 0.04e-9  # an element of the matrix of windows
 WRITE = 0.15e-9  # an output
 PRODUCT_6 = 1 / 150e9  # of tiles of bfloat16, all six
-STEP = 32  # channels of a tile
+STEP = 32  # channels of a tile, or pixels of a gradient's
+ROWS_6 = 256  # outputs, or channels times taps, of a gradient's unit
 SPLIT = 0.45e-9  # an element of the input into its parts
+SPLIT_ROWS = 1e-9  # of an output's gradient
 PACK_6 = 0.7e-9  # a weight into its parts
 WEIGHT_BYTE = 1 / 20e9  # of weights, which do not stay in the cache
 TRANSFORM = 0.28e-9  # a point of a channel's tile
@@ -67,6 +69,20 @@ def bf16x6(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     if not prepared:
         seconds += weights * PACK_6
     return CALL + seconds
+
+
+def bf16x6_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Of the gradient of a weight: whole tiles of 32 pixels side by side, which go on from row to row."""
+    channels, outputs = geometry.channels // geometry.groups, geometry.outputs // geometry.groups
+    taps = math.prod(geometry.m)
+    gap = (geometry.m[-1] - 1) * geometry.dilation[-1] / geometry.stride[-1]
+    rows = geometry.batch * math.prod(geometry.n_out[:-1])
+    pixels = rows * min(geometry.n_out[-1] + gap, -(-geometry.n_out[-1] // STEP) * STEP)
+    whole = -(-channels // LANES) * -(-outputs // LANES) * LANES**2 * geometry.groups
+    seconds = pixels * whole * taps * PRODUCT_6
+    seconds += geometry.batch * geometry.channels * math.prod(geometry.n) * -(-outputs // ROWS_6) * 2 * SPLIT
+    seconds += pixels * geometry.outputs * -(-channels * taps // ROWS_6) * SPLIT_ROWS
+    return CALL + seconds + math.prod(geometry.w_shape) * PACK
 
 
 def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
