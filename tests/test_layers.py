@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = {
-    "machine": ["_version", "_cpu"],
+    "machine": ["_version", "_repr", "_cpu"],
     "kernels": [
         "_kernels.table",
         "_kernels.direct",
@@ -139,6 +139,7 @@ LAYERS = {
 }
 # These load no compiled module until a result is computed.
 PURE = [
+    "_repr",
     "_limbs",
     "_cost",
     "_check",
