@@ -110,6 +110,7 @@ LAYERS = {
         "nn._fourier",
         "nn._choice",
         "nn._compute",
+        "nn._calls",
         "nn._convolution",
         "nn._explain",
         "nn._layers",

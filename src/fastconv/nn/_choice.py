@@ -22,8 +22,9 @@ from fastconv._problem import ZERO, Array, Kept
 from fastconv.nn import _costs, _fourier
 from fastconv.nn._geometry import Geometry
 
-# (geometry, first operand, second operand, bias, result, workers, kept): computes the result
-Run = Callable[[Geometry, Array, Array, Array | None, Array, int, Kept], None]
+# (geometry, first operand, second operand, bias, result, workers, kept): computes the result. What an engine
+# makes of a weight that is used again is in `kept`; None: it is used once.
+Run = Callable[[Geometry, Array, Array, Array | None, Array, int, Kept | None], None]
 Test = Callable[[Geometry, np.dtype[Any]], bool]
 Estimate = Callable[[Geometry, np.dtype[Any], bool], float]
 
@@ -46,26 +47,30 @@ def _anything(geometry: Geometry, dtype: np.dtype[Any]) -> bool:
     return True
 
 
-def _packed(kept: Kept, name: str, pack: Callable[[], Any]) -> Any:
+def _packed(kept: Kept | None, name: str, pack: Callable[[], Any]) -> Any:
     """What an engine makes of the weight, made once for each `kept`."""
+    if kept is None:
+        return pack()
     if name not in kept:
         kept[name] = pack()
     return kept[name]
 
 
-def _gemm(g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept) -> None:
+def _gemm(
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
+) -> None:
     packed = _packed(kept, "gemm", lambda: _layer.pack(w, g.groups))
     _layer.forward(x, packed, bias, y, g.stride, g.dilation, g.lo, g.boundary, workers)
 
 
 def _gemm_input(
-    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept | None
 ) -> None:
     _layer.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
 
 
 def _gemm_weight(
-    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept
+    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
 ) -> None:
     _layer.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
 
@@ -124,9 +129,9 @@ def _winograd_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
 
 
 def _winograd_run(
-    m: int, g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+    m: int, g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
 ) -> None:
-    packed = _packed(kept, f"winograd{m}", lambda: _winograd.Weights(w, m, workers))
+    packed = _packed(kept, f"winograd{m}", lambda: _winograd.Weights(w, m, workers, kept is None))
     lo, boundary = (g.lo[0], g.lo[1]), (g.boundary[0], g.boundary[1])
     _winograd.correlate(x, packed, bias, y, lo, boundary, workers)
 
@@ -136,7 +141,7 @@ def _depthwise_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
 
 
 def _depthwise_run(
-    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
 ) -> None:
     _depthwise.correlate(x, w, bias, y, g.stride, g.dilation, g.lo, g.boundary, workers)
 
@@ -147,7 +152,7 @@ def _depthwise_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
 
 
 def _depthwise_input(
-    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept | None
 ) -> None:
     turned = np.ascontiguousarray(np.flip(w, tuple(range(2, w.ndim))))
     _depthwise_run(_turned(g), y, turned, bias, x, workers, kept)
@@ -174,10 +179,10 @@ def _winograd_input_seconds(m: int, g: Geometry, dtype: np.dtype[Any], prepared:
 
 
 def _winograd_input(
-    m: int, g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+    m: int, g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept | None
 ) -> None:
     turned = np.ascontiguousarray(w.swapaxes(0, 1)[:, :, ::-1, ::-1])
-    _winograd_run(m, _turned(g), y, turned, bias, x, workers, {})
+    _winograd_run(m, _turned(g), y, turned, bias, x, workers, None)
 
 
 def _dots_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
@@ -185,15 +190,15 @@ def _dots_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
 
 
 def _dots_run(
-    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
 ) -> None:
     _dots.correlate(x, w, bias, y, g.stride[0], g.lo[0], g.boundary[0], g.groups, workers)
 
 
 def _fourier_run(
-    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
 ) -> None:
-    if not _fourier.run(g, x, w, bias, y, workers, kept):
+    if not _fourier.run(g, x, w, bias, y, workers, {} if kept is None else kept):
         _gemm(g, x, w, bias, y, workers, kept)
 
 

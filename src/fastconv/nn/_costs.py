@@ -38,9 +38,10 @@ MIX_MANY = 7e-9  # where those of the kernels do not stay in the cache
 FEW_PAIRS = 1024  # of channels and outputs, for which they do
 SPECTRUM = 3.5e-9  # a point of a kernel's transform
 PACK = 0.6e-9  # a weight
-PACK_POINT = 0.9e-9  # of a transformed kernel
+PACK_KERNEL = 4e-9  # a kernel of 3 x 3 taps
+PACK_POINT = 0.09e-9  # of its transform
 BAND = 0.1e-9  # an element of a plane that is read or written
-PLANE = 50e-9
+PLANE = 15e-9
 APART = 1 / 50e9  # a product of planes
 
 
@@ -95,7 +96,7 @@ def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -
     seconds += points * tiles * (geometry.channels + 0.75 * outputs) * TRANSFORM
     seconds += points * pairs * 4 * POINT_BYTE
     if not prepared:
-        seconds += points * pairs * PACK_POINT
+        seconds += pairs * (PACK_KERNEL + points * PACK_POINT)
     return CALL / 2 + seconds * _width(dtype)
 
 
