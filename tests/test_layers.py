@@ -52,6 +52,7 @@ LAYERS = {
         "_means",
         "_strip",
         "_layer",
+        "_layer_gradients",
         "_layer8",
         "_toom_cook",
         "_winograd",

@@ -1,5 +1,7 @@
-# Weights packed for the drivers of CNN layers.
+# What the drivers of CNN layers share: packed weights, kernels, how finely to cut.
 cimport numpy as cnp
+
+from fastconv._kernels.gemm cimport fc_gemm
 
 
 cdef class Weights:
@@ -14,3 +16,8 @@ cdef class Weights:
     cdef dict kept                                  # memory of calls
     cdef int pack(self) except -1
     cdef (Py_ssize_t, Py_ssize_t) block(self, Py_ssize_t b) noexcept nogil
+
+# The matrix kernels of a dtype.
+cdef const fc_gemm* kernels_of(dtype)
+# So many units that threads which take turns end at about the same time; 1 for one thread.
+cdef Py_ssize_t wanted_units(int workers) except -1

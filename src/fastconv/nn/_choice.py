@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _depthwise, _dots, _layer, _winograd
+from fastconv import _depthwise, _dots, _layer, _layer_gradients, _winograd
 from fastconv._problem import Array, Kept
 from fastconv.nn import _costs, _fourier
 from fastconv.nn._geometry import Geometry
@@ -60,13 +60,15 @@ def _gemm(g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers
 def _gemm_input(
     g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
 ) -> None:
-    _layer.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
+    _layer_gradients.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
 
 
 def _gemm_weight(
     g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept
 ) -> None:
-    _layer.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
+    _layer_gradients.weight_gradient(
+        x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers
+    )
 
 
 def _winograd_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
