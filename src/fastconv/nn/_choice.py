@@ -66,9 +66,7 @@ def _gemm_input(
 def _gemm_weight(
     g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept
 ) -> None:
-    _layer_gradients.weight_gradient(
-        x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers
-    )
+    _layer_gradients.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
 
 
 def _winograd_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
