@@ -1,7 +1,11 @@
 # What the drivers of CNN layers share: packed weights, kernels, how finely to cut.
 cimport numpy as cnp
 
-from fastconv._kernels.gemm cimport fc_gemm
+from fastconv._kernels.gemm cimport fc_gemm, fc_piece
+from fastconv._strip cimport Box, Job
+
+cdef enum:
+    MOST_PIECES = 4 * 32                            # pixels of the widest panel
 
 
 cdef class Weights:
@@ -17,6 +21,9 @@ cdef class Weights:
     cdef int pack(self) except -1
     cdef (Py_ssize_t, Py_ssize_t) block(self, Py_ssize_t b) noexcept nogil
 
+# Pixels of the box from number `pixel` on, as runs in the strip or in x; their number.
+cdef Py_ssize_t pieces_of(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n,
+                          fc_piece* pieces) noexcept nogil
 # The matrix kernels of a dtype.
 cdef const fc_gemm* kernels_of(dtype)
 # So many units that threads which take turns end at about the same time; 1 for one thread.

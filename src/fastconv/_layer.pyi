@@ -5,8 +5,6 @@ import numpy as np
 
 _Array = np.ndarray[Any, Any]
 
-FOURS: np.dtype[Any]
-
 class Weights:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]

@@ -22,7 +22,6 @@ from fastconv._direct import DTYPES
 from fastconv._threads import get_num_threads
 
 from fastconv._boundary cimport copy_strided
-from fastconv._kernels.dot8 cimport FC_DOT8_TABLE, fc_dot8_table
 from fastconv._kernels.gemm cimport FC_GEMM_TABLE, FC_GEMM_VECTORS, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
 from fastconv._strip cimport (
@@ -39,7 +38,6 @@ cdef enum:
     OUTPUTS = 256                   # outputs of a unit, at most
     FEW_OUTPUTS = 64                # at least, if several threads want units: each gathers the pixels anew
     UNITS = 4                       # of a thread, wanted
-    MOST_PIECES = 4 * 32            # pixels of the widest panel
     BIASES = FC_GEMM_VECTORS        # vectors of each value of the bias
     LINE = 64                       # bytes of the cache
     PLANS = 256                     # that are remembered
@@ -48,16 +46,10 @@ cdef extern from "simd.h" nogil:
     void fc_prefetch(const void*)
 
 cdef const fc_gemm_table* TABLE = <const fc_gemm_table*>PyCapsule_GetPointer(_kernels.table("gemm"), FC_GEMM_TABLE)
-cdef const fc_dot8_table* DOT8 = <const fc_dot8_table*>PyCapsule_GetPointer(_kernels.table("dot8"), FC_DOT8_TABLE)
-cdef fc_gemm _fours = TABLE.dtype[DTYPES[np.dtype(np.int32)]]
-_fours.rows, _fours.vectors = DOT8.rows, DOT8.vectors
-memcpy(_fours.tile, DOT8.tile, sizeof(_fours.tile))
-FOURS = np.dtype("V4")              # four bytes: of x unsigned, of w signed; their sums are int32
 
 
 cdef const fc_gemm* kernels_of(dtype):
-    """The matrix kernels of a dtype; those of `FOURS` move elements as int32's do."""
-    return &_fours if dtype == FOURS else &TABLE.dtype[DTYPES[dtype]]
+    return &TABLE.dtype[DTYPES[dtype]]
 
 
 # ---- packed weights ----------------------------------------------------------------------------------------------
@@ -399,7 +391,7 @@ cdef void divide(Plan plan, Weights packed, Py_ssize_t size, Py_ssize_t wanted):
     plan.off = offsets(job)
     job.last_off = plan.off.max(initial=0)
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(plan.off)
-    if boxes(job) == 1 and packed.dtype != FOURS:
+    if boxes(job) == 1:
         plan.rows = np.arange(job.outputs, dtype=np.intp) * (job.channels * job.taps)
         plan.numbers = np.arange(job.block_channels * job.block_taps, dtype=np.intp)
         job.rows = <const Py_ssize_t*>cnp.PyArray_DATA(plan.rows)
