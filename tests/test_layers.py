@@ -115,6 +115,7 @@ LAYERS = {
         "nn._gradients",
         "nn._transposed_gradients",
         "nn._quantised",
+        "nn._quantised_layers",
         "nn",
         "probability._plan",
         "probability._tilt",

@@ -112,14 +112,19 @@ cdef class Weights:
                     while o < self.outputs:
                         rows = min(<Py_ssize_t>DOT8.rows, self.outputs - o)
                         for i in range(rows):
-                            row = of + (g * self.outputs + o + i) * per_group * self.taps + t
-                            for q in range(n // n_taps):
+                            row = of + (g * self.outputs + o + i) * per_group * self.taps + FOUR * c * self.taps + t
+                            q = 0
+                            while n_taps == 1 and q < n and FOUR * (c + q + 1) <= per_group:
+                                found[i * line + q] = (row[0] | <uint32_t>row[1] << 8 | <uint32_t>row[2] << 16
+                                                       | <uint32_t>row[3] << 24) ^ flip * 0x01010101u
+                                row += FOUR
+                                q += 1
+                            for q in range(q, n // n_taps):
                                 for j in range(FOUR):
-                                    four[j] = none
-                                    if FOUR * (c + q) + j < per_group:
-                                        four[j] = row + (FOUR * (c + q) + j) * self.taps
+                                    four[j] = row + j * self.taps if FOUR * (c + q) + j < per_group else none
                                 DOT8.fours(found + i * line + q * n_taps, four[0], four[1], four[2], four[3], 1, n_taps,
                                            flip * 0x01010101u)
+                                row += FOUR * self.taps
                             totals[g * self.outputs + o + i] += DOT8.total(found + i * line, n)
                         FOURS.turn(found, line, to + self.outputs * (g * terms + k) + o * n, rows, rows, n)
                         o += rows
@@ -137,7 +142,6 @@ cdef struct Bytes:
     Job job                         # of fours; channels are fours of channels, side.x is not used
     Py_ssize_t[SIDES] step          # bytes from one element of x to the next
     Py_ssize_t channels             # bytes of a group
-    int item                        # of y
     uint32_t fill, flip             # a four outside x; bits of x's to be inverted
     const int32_t* bias
     const int32_t* w_zero           # of each output, or NULL
@@ -212,19 +216,10 @@ cdef void write(const Bytes* of, const Box* box, Py_ssize_t pixel, Py_ssize_t n,
         run = min(n, box.n[2] - at[0])
         y = output(&of.job, box, at)
         for o in range(box.outputs):
-            copy_strided(y + o * of.job.y_output, of.job.side[2].y, lines + o * pitch, of.item, run, of.item)
-        lines += run * of.item
+            copy_strided(y + o * of.job.y_output, of.job.side[2].y, lines + o * pitch, of.job.item, run, of.job.item)
+        lines += run * of.job.item
         pixel += run
         n -= run
-
-
-cdef void write_scaled(const Bytes* of, const Box* box, Py_ssize_t pixel, Py_ssize_t n, const int32_t* sums,
-                       Py_ssize_t width, char* lines) noexcept nogil:
-    cdef Py_ssize_t o
-    cdef const double* factors = of.factors + box.group * of.job.outputs + box.output
-    for o in range(box.outputs):
-        DOT8.scale(sums + o * width, width, factors[o], of.zero, of.least, of.most, <int8_t*>lines + o * width)
-    write(of, box, pixel, n, lines, width)
 
 
 cdef void layer_unit(const Bytes* of, Py_ssize_t unit, char* scratch) noexcept nogil:
@@ -233,24 +228,24 @@ cdef void layer_unit(const Bytes* of, Py_ssize_t unit, char* scratch) noexcept n
     cdef fc_piece[MOST_PIECES] pieces
     cdef Py_ssize_t[4] at
     cdef Py_ssize_t lanes = DOT8.lanes, rows = DOT8.rows, tiles
-    cdef Py_ssize_t pixels, vectors, panels, i, p, v, nv, o, m, b, k, n, channel, n_channels, tap, run, width, first
+    cdef Py_ssize_t pixels, vectors, panels, i, j, p, v, nv, o, m, b, k, n, channel, n_channels, tap, run, width, first
     cdef Py_ssize_t ld, ldc, pitch, number
-    cdef bint last, wide, direct
+    cdef bint last, wide, scaled, beside
     cdef const uint32_t* w
     cdef const uint32_t* x
     cdef const uint32_t* ones
     cdef const int32_t* bias
     cdef const int32_t* c
     cdef int32_t* sums
-    cdef int32_t* y
     cdef int32_t* xs
+    cdef char* to
     cdef int32_t none = 0
     box.group = cut(job, cut_outputs(job, unit, &box), &box)
     number = box.group * job.outputs + box.output
     pixels = box.images * box.n[0] * box.n[1] * box.n[2]
     vectors = parts_of(pixels, lanes)
     panels, tiles = parts_of(vectors, DOT8.vectors), parts_of(box.outputs, rows)
-    run = 0 if of.factors != NULL else runs(job, &box)
+    run = runs(job, &box)
     for b in range(job.blocks):
         channel, tap = b // job.tap_parts * job.block_channels, b % job.tap_parts * job.block_taps
         n_channels = min(job.block_channels, job.channels - channel)
@@ -282,18 +277,23 @@ cdef void layer_unit(const Bytes* of, Py_ssize_t unit, char* scratch) noexcept n
                 c = <int32_t*>(scratch + of.less)
                 DOT8.less(m, width, bias, sums, width, of.w_zero + number + o, xs, <int32_t*>c, width)
                 bias = NULL
-            y, pitch = sums, width
-            direct = last and run and first == width and v * lanes // run == (v * lanes + width - 1) // run
-            if direct:
+            scaled = last and of.factors != NULL
+            beside = last and run and first == width and v * lanes // run == (v * lanes + width - 1) // run
+            to, pitch = <char*>sums, width * FOUR           # of the results of the tile
+            if beside:
                 where(&box, v * lanes, at)
-                y, pitch = <int32_t*>(output(job, &box, at) + o * job.y_output), job.y_output // FOUR
-            DOT8.tile[m - 1][nv - 1](n, w + o * n, x, ld, bias, c, ldc, y, pitch)
-            if last and o + m == box.outputs:
-                sums = <int32_t*>(scratch + job.sums) + v * lanes * box.outputs
-                if of.factors != NULL:
-                    write_scaled(of, &box, v * lanes, first, sums, width, scratch + of.scaled)
-                elif not direct:
-                    write(of, &box, v * lanes, first, <char*>sums, width * FOUR)
+                to, pitch = output(job, &box, at) + o * job.y_output, job.y_output
+            elif scaled:
+                to, pitch = scratch + of.scaled + v * lanes * box.outputs + o * width, width
+            if scaled:
+                DOT8.tile[m - 1][nv - 1](n, w + o * n, x, ld, bias, c, ldc, sums, width)
+                for j in range(m):
+                    DOT8.scale(sums + j * width, width, of.factors[number + o + j], of.zero, of.least, of.most,
+                               <int8_t*>to + j * pitch)
+            else:
+                DOT8.tile[m - 1][nv - 1](n, w + o * n, x, ld, bias, c, ldc, <int32_t*>to, pitch // FOUR)
+            if last and not beside and o + m == box.outputs:
+                write(of, &box, v * lanes, first, to - o * pitch, pitch)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ cdef void divide(Plan plan, cnp.ndarray x, Weights w, cnp.ndarray y, tuple strid
     cdef int a
     memset(of, 0, sizeof(Bytes))
     pose(job, &FOURS, x, y, (w.shape[0], w.channels, *w.shape[2:]), w.groups, stride, dilation, lo, (0,) * len(lo))
-    job.item, of.item, of.channels = FOUR, <int>y.itemsize, w.shape[1]
+    job.item, of.channels = FOUR, w.shape[1]
     job.block_channels, job.block_taps, job.blocks, job.tap_parts = w.block_channels, w.block_taps, w.blocks, w.tap_parts
     join(job)
     for a in range(SIDES):
@@ -359,8 +359,8 @@ cdef void divide(Plan plan, cnp.ndarray x, Weights w, cnp.ndarray y, tuple strid
     of.panels, at = at, at + (max(w.block_channels * w.block_taps * width, NEAR // FOUR) + DOT8.lanes) * FOUR
     of.xs, at = at, at + pixels * FOUR
     of.less, at = at, at + DOT8.rows * width * FOUR
-    of.scaled, at = at, at + job.output_extent * width
-    plan.scratch = at
+    of.scaled, plan.scratch = at, at + job.output_extent * pixels
+    job.item = <int>y.itemsize          # what is left to do with it concerns y
 
 
 def forward(cnp.ndarray x, Weights w, int x_zero, cnp.ndarray w_zero, cnp.ndarray bias, cnp.ndarray y, tuple stride,

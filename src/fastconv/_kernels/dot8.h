@@ -13,7 +13,8 @@
    fours   to[i] = the bytes a[i step], b[i step], c[i step], d[i step], each with the bits `flip` inverted, 0 <= i < n;
            writes up to lanes - 1 elements more
    total   the sum of all bytes of w's n fours
-   scale   to[i] = sums[i] times factor in float64, rounded with halves to even, plus zero, stopped at least and most */
+   scale   to[i] = sums[i] times factor in float64, rounded with halves to even, plus zero, stopped at least and most,
+           0 <= i < n, a multiple of lanes */
 #ifndef FASTCONV_DOT8_H
 #define FASTCONV_DOT8_H
 #include "simd.h"
@@ -35,6 +36,11 @@ typedef struct {
     int32_t (*total)(const uint32_t *w, ptrdiff_t n);
     void (*scale)(const int32_t *sums, ptrdiff_t n, double factor, double zero, double least, double most, int8_t *to);
 } fc_dot8_table;
+
+FC_INLINE double dot8_stop(double v, double least, double most) {     /* as one compiles to minima and maxima */
+    v = v < least ? least : v;
+    return v > most ? most : v;
+}
 
 #if FC_VECTOR_BYTES == 64 && defined(__AVX512VNNI__)
 FC_INLINE v_i32 dot8_mac(v_i32 acc, v_i32 w, v_i32 x) {
