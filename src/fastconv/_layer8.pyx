@@ -222,78 +222,88 @@ cdef void write(const Bytes* of, const Box* box, Py_ssize_t pixel, Py_ssize_t n,
         n -= run
 
 
+cdef struct Panel:                  # pixels of a box that one tile takes
+    Py_ssize_t pixel, n, vectors, width
+    char* y                         # where they lie side by side in y; or NULL
+
+
+cdef Py_ssize_t panels_of(const Bytes* of, const Box* box, Panel* panels) noexcept nogil:
+    """Those of a box; their number."""
+    cdef Py_ssize_t pixels = box.images * box.n[0] * box.n[1] * box.n[2], run = runs(&of.job, box)
+    cdef Py_ssize_t vectors = parts_of(pixels, DOT8.lanes), count = parts_of(vectors, DOT8.vectors), i
+    cdef Py_ssize_t[4] at
+    for i in range(count):
+        panels[i].pixel, panels[i].vectors = i * vectors // count * DOT8.lanes, (i + 1) * vectors // count - i * vectors // count
+        panels[i].width = panels[i].vectors * DOT8.lanes
+        panels[i].n = min(pixels - panels[i].pixel, panels[i].width)
+        panels[i].y = NULL
+        if run and panels[i].n == panels[i].width and panels[i].pixel % run + panels[i].n <= run:
+            where(box, panels[i].pixel, at)
+            panels[i].y = output(&of.job, box, at)
+    return count
+
+
+cdef void multiply(const Bytes* of, const Box* box, const Panel* panel, const uint32_t* w, Py_ssize_t n,
+                   const uint32_t* x, Py_ssize_t o, bint first, bint last, char* scratch) noexcept nogil:
+    """The sums of a tile's outputs, from number o of the box on, for n products; with those of other blocks."""
+    cdef Py_ssize_t width = panel.width, m = min(<Py_ssize_t>DOT8.rows, box.outputs - o), pitch = width * FOUR, j
+    cdef Py_ssize_t number = box.group * of.job.outputs + box.output + o, start = panel.pixel * box.outputs
+    cdef int32_t* sums = <int32_t*>(scratch + of.job.sums) + start + o * width
+    cdef const int32_t* bias = of.bias + number if first else NULL
+    cdef int32_t* c = sums
+    cdef char* to = <char*>sums
+    cdef bint scaled = last and of.factors != NULL
+    if of.w_zero != NULL:
+        c = <int32_t*>(scratch + of.less)
+        DOT8.less(m, width, bias, sums, width, of.w_zero + number, <int32_t*>(scratch + of.xs) + panel.pixel, c, width)
+        bias = NULL
+    if last and panel.y != NULL:
+        to, pitch = panel.y + o * of.job.y_output, of.job.y_output
+    elif scaled:
+        to, pitch = scratch + of.scaled + start + o * width, width
+    if scaled:
+        DOT8.tile[m - 1][panel.vectors - 1](n, w, x, width, bias, c, width, sums, width)
+        for j in range(m):
+            DOT8.scale(sums + j * width, width, of.factors[number + j], of.zero, of.least, of.most, <int8_t*>to + j * pitch)
+    else:
+        DOT8.tile[m - 1][panel.vectors - 1](n, w, x, width, bias, c, width, <int32_t*>to, pitch // FOUR)
+    if last and panel.y == NULL and o + m == box.outputs:
+        write(of, box, panel.pixel, panel.n, to - o * pitch, pitch)
+
+
 cdef void layer_unit(const Bytes* of, Py_ssize_t unit, char* scratch) noexcept nogil:
     cdef Box box
     cdef const Job* job = &of.job
     cdef fc_piece[MOST_PIECES] pieces
-    cdef Py_ssize_t[4] at
-    cdef Py_ssize_t lanes = DOT8.lanes, rows = DOT8.rows, tiles
-    cdef Py_ssize_t pixels, vectors, panels, i, j, p, v, nv, o, m, b, k, n, channel, n_channels, tap, run, width, first
-    cdef Py_ssize_t ld, ldc, pitch, number
-    cdef bint last, wide, scaled, beside
+    cdef Panel[PIXELS] panels
+    cdef Py_ssize_t count, tiles, pixels, i, p, o, b, k, n, channel, n_channels, tap
     cdef const uint32_t* w
-    cdef const uint32_t* x
     cdef const uint32_t* ones
-    cdef const int32_t* bias
-    cdef const int32_t* c
-    cdef int32_t* sums
-    cdef int32_t* xs
-    cdef char* to
+    cdef uint32_t* x
     cdef int32_t none = 0
+    cdef bint wide
     box.group = cut(job, cut_outputs(job, unit, &box), &box)
-    number = box.group * job.outputs + box.output
-    pixels = box.images * box.n[0] * box.n[1] * box.n[2]
-    vectors = parts_of(pixels, lanes)
-    panels, tiles = parts_of(vectors, DOT8.vectors), parts_of(box.outputs, rows)
-    run = runs(job, &box)
+    count, tiles = panels_of(of, &box, panels), parts_of(box.outputs, DOT8.rows)
+    pixels = panels[count - 1].pixel + panels[count - 1].width
     for b in range(job.blocks):
         channel, tap = b // job.tap_parts * job.block_channels, b % job.tap_parts * job.block_taps
         n_channels = min(job.block_channels, job.channels - channel)
         k, n = channel * job.taps + tap, n_channels * min(job.block_taps, job.taps - tap)
-        last = b == job.blocks - 1
         if tap == 0:
             load_fours(of, &box, channel, n_channels, <uint32_t*>scratch)
         w = <const uint32_t*>job.w + (box.group * job.channels * job.taps + k) * job.outputs + box.output * n
         ones = of.ones + (of.line if channel + n_channels == job.channels else 0)
-        wide = n * vectors * lanes * FOUR <= NEAR       # then rows of y are written whole
-        for i in range(panels * tiles):
-            p, o = (i % panels, i // panels * rows) if wide else (i // tiles, i % tiles * rows)
-            m = min(rows, box.outputs - o)
-            v = p * vectors // panels
-            nv = (p + 1) * vectors // panels - v
-            width = nv * lanes
-            first = min(pixels - v * lanes, width)
-            x, ld = <uint32_t*>(scratch + of.panels) + (v * lanes * n if wide else 0), width
-            xs = <int32_t*>(scratch + of.xs) + v * lanes
+        wide = n * pixels * FOUR <= NEAR        # then rows of y are written whole
+        for i in range(count * tiles):
+            p, o = (i % count, i // count * DOT8.rows) if wide else (i // tiles, i % tiles * DOT8.rows)
+            x = <uint32_t*>(scratch + of.panels) + (panels[p].pixel * n if wide else 0)
             if o == 0:
-                FOURS.gather(scratch, job.off + tap, n, pieces, pieces_of(job, &box, v * lanes, first, pieces), <void*>x, ld)
+                FOURS.gather(scratch, job.off + tap, n, pieces,
+                             pieces_of(job, &box, panels[p].pixel, panels[p].n, pieces), x, panels[p].width)
                 if of.w_zero != NULL:
-                    DOT8.tile[0][nv - 1](n, ones, x, ld, &none, NULL, 0, xs, width)
-            sums = <int32_t*>(scratch + job.sums) + v * lanes * box.outputs + o * width
-            bias, c, ldc = NULL, sums, width
-            if b == 0:
-                bias = of.bias + number + o
-            if of.w_zero != NULL:
-                c = <int32_t*>(scratch + of.less)
-                DOT8.less(m, width, bias, sums, width, of.w_zero + number + o, xs, <int32_t*>c, width)
-                bias = NULL
-            scaled = last and of.factors != NULL
-            beside = last and run and first == width and v * lanes // run == (v * lanes + width - 1) // run
-            to, pitch = <char*>sums, width * FOUR           # of the results of the tile
-            if beside:
-                where(&box, v * lanes, at)
-                to, pitch = output(job, &box, at) + o * job.y_output, job.y_output
-            elif scaled:
-                to, pitch = scratch + of.scaled + v * lanes * box.outputs + o * width, width
-            if scaled:
-                DOT8.tile[m - 1][nv - 1](n, w + o * n, x, ld, bias, c, ldc, sums, width)
-                for j in range(m):
-                    DOT8.scale(sums + j * width, width, of.factors[number + o + j], of.zero, of.least, of.most,
-                               <int8_t*>to + j * pitch)
-            else:
-                DOT8.tile[m - 1][nv - 1](n, w + o * n, x, ld, bias, c, ldc, <int32_t*>to, pitch // FOUR)
-            if last and not beside and o + m == box.outputs:
-                write(of, &box, v * lanes, first, to - o * pitch, pitch)
+                    DOT8.tile[0][panels[p].vectors - 1](n, ones, x, panels[p].width, &none, NULL, 0,
+                                                        <int32_t*>(scratch + of.xs) + panels[p].pixel, panels[p].width)
+            multiply(of, &box, &panels[p], w + o * n, n, x, o, b == 0, b == job.blocks - 1, scratch)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------

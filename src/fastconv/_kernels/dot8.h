@@ -71,6 +71,19 @@ FC_INLINE v_i32 dot8_mac(v_i32 acc, v_i32 w, v_i32 x) {
 #endif
 
 #if FC_VECTOR_BYTES == 64 && defined(__AVX512BW__) && defined(__AVX512VL__)
+/* `scale` of a vector of sums. Conversions round as wanted, and give what is below all int32 as the least of these. */
+FC_INLINE void dot8_scale(const int32_t *sums, double factor, double zero, double least, double most, int8_t *to) {
+    __m512i v = _mm512_loadu_si512(sums);
+    __m512d f = _mm512_set1_pd(factor), top = _mm512_set1_pd(most);
+    __m512d a = _mm512_mul_pd(_mm512_cvtepi32_pd(_mm512_castsi512_si256(v)), f);
+    __m512d b = _mm512_mul_pd(_mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(v, 1)), f);
+    __m512i z = _mm512_set1_epi32((int)zero);
+    a = _mm512_min_pd(a, _mm512_sub_pd(top, _mm512_set1_pd(zero)));
+    b = _mm512_min_pd(b, _mm512_sub_pd(top, _mm512_set1_pd(zero)));
+    v = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtpd_epi32(a)), _mm512_cvtpd_epi32(b), 1);
+    v = _mm512_max_epi32(v, _mm512_sub_epi32(_mm512_set1_epi32((int)least), z));
+    _mm_storeu_si128((__m128i *)to, _mm512_cvtepi32_epi8(_mm512_add_epi32(v, z)));
+}
 /* n <= lanes bytes, step apart (1 or 2), in the low bytes of lanes */
 FC_INLINE v_i32 fc_low_bytes(const uint8_t *p, ptrdiff_t step, ptrdiff_t n) {
     if (step == 1) return (v_i32)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8((__mmask16)((1u << n) - 1), p));

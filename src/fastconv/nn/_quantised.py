@@ -261,9 +261,7 @@ def _qlinear_conv(
     return layer(x, b, y_zero_point, factors, out, workers)
 
 
-def scaling(
-    outputs: int, x_scale: Any, w_scale: Any, y_scale: Any, bias: Any
-) -> tuple[Array, Array | None]:
+def scaling(outputs: int, x_scale: Any, w_scale: Any, y_scale: Any, bias: Any) -> tuple[Array, Array | None]:
     """What sums are multiplied by, and what is added before, for each output."""
     ratio = (
         _scale(x_scale, "x_scale", 1) * _scale(w_scale, "w_scale", outputs) / _scale(y_scale, "y_scale", 1)

@@ -26,9 +26,7 @@ class _Prepared:
         self._weight = self._layer.w = self._layer.w.copy()
         self._weight.flags.writeable = False
         if len(self._weight) % self._layer.groups:
-            raise ValueError(
-                f"groups must divide w.shape[0] = {len(self._weight)}, got {self._layer.groups}"
-            )
+            raise ValueError(f"groups must divide w.shape[0] = {len(self._weight)}, got {self._layer.groups}")
         self._layer.pack()
 
     @property
