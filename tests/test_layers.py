@@ -53,6 +53,7 @@ LAYERS = {
         "_strip",
         "_layer",
         "_layer_gradients",
+        "_layer_transposed",
         "_layer8",
         "_toom_cook",
         "_winograd",

@@ -22,7 +22,7 @@ from fastconv._direct import DTYPES
 from fastconv._threads import get_num_threads
 
 from fastconv._boundary cimport copy_strided
-from fastconv._kernels.gemm cimport FC_GEMM_TABLE, FC_GEMM_VECTORS, fc_gemm, fc_gemm_table, fc_piece
+from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
 from fastconv._strip cimport (
     Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, point, pose, runs,
@@ -38,7 +38,6 @@ cdef enum:
     OUTPUTS = 256                   # outputs of a unit, at most
     FEW_OUTPUTS = 64                # at least, if several threads want units: each gathers the pixels anew
     UNITS = 4                       # of a thread, wanted
-    BIASES = FC_GEMM_VECTORS        # vectors of each value of the bias
     LINE = 64                       # bytes of the cache
     PLANS = 256                     # that are remembered
 

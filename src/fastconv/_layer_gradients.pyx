@@ -1,18 +1,13 @@
-"""What belongs to a layer beside its outputs: the transposed layer, which its input's gradient is, and the weights'.
+"""The gradient of a layer's weights as matrix products, over the boxes of pixels and strips of `_layer`.
 
-Both take the strips and the matrix kernels of `_layer`. How a sum of the weights' gradient is blocked depends on the
-layer alone, so that results do not depend on the number of threads. The caller has validated everything.
+How a sum is blocked depends on the layer alone, so that results do not depend on the number of threads. The caller has
+validated everything.
 """
 
 from libc.string cimport memset
 cimport numpy as cnp
 
-from itertools import product
-from math import gcd
-
 import numpy as np
-
-from fastconv._layer import forward
 
 from fastconv._boundary cimport copy_strided
 from fastconv._kernels.gemm cimport fc_gemm
@@ -29,6 +24,7 @@ cdef enum:
     GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
     GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
     FEW_ROWS = 128                  # at least, if several threads want units
+
 
 cdef void turn_pixels(const Job* job, const Box* box, Py_ssize_t pixels, char* panel, Py_ssize_t width) noexcept nogil:
     """panel[pixel][output] = y, of the box."""
@@ -85,50 +81,6 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
             r += m
     to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps + tap) * item
     gemm.turn(sums, width, to, job.to_w, rows, box.outputs)
-
-
-def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo,
-               Py_ssize_t groups, int workers, tick=None):
-    """y[n, c, i] = bias[c] + sum over o, t of w[o, c, t] x[n, o, q], where q stride + t dilation - lo = i.
-
-    This is a transposed convolution, and the gradient of `forward`'s input. Outputs of the same i modulo the stride
-    see the same taps: theirs is a `forward` of stride 1.
-
-    Parameters
-    ----------
-    x : ndarray
-        (N, O, *S).
-    w : ndarray
-        (O, C / groups, *K).
-    bias : ndarray or None
-        (C,).
-    y : ndarray
-        (N, C, *So) with any sizes So. Written.
-    stride, dilation, lo, groups, workers, tick
-        As for `forward`, with zeros around x.
-    """
-    cdef int nd = x.ndim - 2
-    cdef Py_ssize_t o = w.shape[0] // groups
-    turned = np.moveaxis(w.reshape((groups, o, *(<object>w).shape[1:])), 1, 2)
-    turned = turned.reshape((groups * w.shape[1], o, *(<object>w).shape[2:]))
-    phases = [list(_phases(*side)) for side in zip((<object>w).shape[2:], stride, dilation, lo)]
-    for phase in product(*phases):
-        first, taps, step, begin = zip(*phase)
-        outputs = y[(..., *[slice(i, None, s) for i, s in zip(first, stride)])]
-        forward(x, turned[(..., *taps)], bias, outputs, (1,) * nd, step, begin, (0,) * nd, workers)
-
-
-def _phases(taps, stride, dilation, lo):
-    """Of each output modulo the stride: the first such, its taps from the last to the first, their dilation and lo."""
-    step = gcd(stride, dilation)
-    for first in range(stride):
-        here = [t for t in range(min(taps, stride // step)) if (first + lo - t * dilation) % stride == 0]
-        if here:
-            last = here[0] + (taps - 1 - here[0]) // (stride // step) * (stride // step)
-            yield (first, slice(last, here[0] - 1 if here[0] else None, -(stride // step)),
-                   dilation // step, (last * dilation - first - lo) // stride)
-        else:
-            yield first, slice(0, 0), 1, 0
 
 
 def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride, tuple dilation, tuple lo,

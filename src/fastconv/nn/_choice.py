@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _depthwise, _dots, _layer, _layer_gradients, _winograd
+from fastconv import _depthwise, _dots, _layer, _layer_gradients, _layer_transposed, _winograd
 from fastconv._problem import Array, Kept
 from fastconv.nn import _costs, _fourier
 from fastconv.nn._geometry import Geometry
@@ -60,7 +60,7 @@ def _gemm(g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers
 def _gemm_input(
     g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
 ) -> None:
-    _layer_gradients.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
+    _layer_transposed.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
 
 
 def _gemm_weight(
