@@ -25,7 +25,7 @@ import numpy as np
 from machine import Machine
 from timing import Call, Table, compare, human, save
 
-from fastconv import _layer, _layer_gradients
+from fastconv import _layer, _layer_gradients, _layer_transposed
 from fastconv._threads import resolve_workers
 
 try:
@@ -136,8 +136,8 @@ def ours(case: Case, threads: int) -> dict[str, Call]:
     boundary = (0,) * nd
     if case.of == "transposed":
         return {
-            "out": lambda: _layer_gradients.transposed(x, w, None, y, stride, dilation, lo, case.groups, workers),
-            "fresh": lambda: _layer_gradients.transposed(
+            "out": lambda: _layer_transposed.transposed(x, w, None, y, stride, dilation, lo, case.groups, workers),
+            "fresh": lambda: _layer_transposed.transposed(
                 x, w, None, np.empty_like(y), stride, dilation, lo, case.groups, workers
             ),
         }

@@ -6,8 +6,8 @@ Outputs i = j stride + f of one phase f (one for each axis) see the same taps: t
 multiple e stride, and these see x[j + e]. So each phase is a layer without strides in j. A unit of work is a box of
 places j times some outputs c, of all phases: what these see of some channels is laid out in one strip, or lies in x;
 panels are gathered for each phase, unless it sees what the one before saw; and rows of y are put together from the sums
-of their phases. Kernels with many taps in a phase, or dilated, are taken phase by phase by `_layer.forward`.
-The caller has validated everything.
+of their phases. Kernels with many taps in a phase, or dilated, and those of very many phases are taken phase
+by phase by `_layer.forward`. The caller has validated everything.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -34,8 +34,9 @@ cnp.import_array()
 
 cdef enum:
     PRODUCTS = 192                  # of a block and phase: a panel stays in L1
-    PIXELS = 10                     # panels of a unit, of all phases, about
+    PIXELS = 40                     # panels of a unit, of all phases, about
     SUMS = 1 << 18                  # of a unit, about
+    PHASES = 256                    # at most
     PLANS = 256                     # that are remembered
 
 
@@ -94,13 +95,12 @@ cdef inline void join(char* y, const char* sums, Py_ssize_t apart, Py_ssize_t n,
             (<uint64_t*>y)[2 * j + 1] = (<const uint64_t*>(sums + apart))[j]
 
 
-cdef void write(const Transpose* of, const Box* box, Py_ssize_t pixel, Py_ssize_t n, const char* sums,
-                Py_ssize_t width) noexcept nogil:
-    """Sums [phase][output] of places from number `pixel` on, to y."""
+cdef void write(const Transpose* of, const Box* box, Py_ssize_t n, const char* sums, Py_ssize_t width) noexcept nogil:
+    """Sums [phase][output][place] of the n places of a box, to y."""
     cdef const Job* job = &of.job
     cdef const Phase* phase
     cdef Py_ssize_t[4] at
-    cdef Py_ssize_t f, o, a, j, i, run, item = job.item, apart = box.outputs * width * job.item, stride = of.stride[2]
+    cdef Py_ssize_t pixel = 0, f, o, a, j, i, run, item = job.item, apart = box.outputs * width * job.item, stride = of.stride[2]
     cdef bint pairs = stride == 2 and of.y[2] == item and (item == 4 or item == 8)
     cdef bint inside
     cdef char* y
@@ -119,9 +119,12 @@ cdef void write(const Transpose* of, const Box* box, Py_ssize_t pixel, Py_ssize_
                 y += phase.first[a] * of.y[a]
             if inside:
                 x = sums + f * apart
-                if pairs and (box.first[2] + at[0] + run) * 2 <= of.n[2]:
+                if pairs:
+                    j = min(run, of.n[2] // 2 - box.first[2] - at[0])       # the last place may have one output
                     for o in range(box.outputs):
-                        join(y + o * job.y_output, x + o * width * item, apart, run, <int>item)
+                        join(y + o * job.y_output, x + o * width * item, apart, j, <int>item)
+                        if j < run:
+                            memcpy(y + 2 * j * item + o * job.y_output, x + (o * width + j) * item, item)
                 else:
                     for i in range(stride):
                         j = min(run, parts_of(max(<Py_ssize_t>0, of.n[2] - i), stride) - box.first[2] - at[0])
@@ -140,7 +143,7 @@ cdef void transposed_unit(const Transpose* of, Py_ssize_t unit, char* scratch) n
     cdef const Phase* phase
     cdef const fc_gemm* gemm = job.gemm
     cdef Py_ssize_t item = job.item, lanes = gemm.lanes, ldc, step
-    cdef Py_ssize_t pixels, vectors, panels, p, v, nv, width, first, b, f, o, m, n, channel, channels
+    cdef Py_ssize_t pixels, vectors, panels, pitch, p, v, nv, width, first, b, f, o, m, n, channel, channels
     cdef const char* x
     cdef const char* w
     cdef const char* c
@@ -148,6 +151,7 @@ cdef void transposed_unit(const Transpose* of, Py_ssize_t unit, char* scratch) n
     box.group = cut(job, cut_outputs(job, unit, &box), &box)
     pixels = box.images * box.n[0] * box.n[1] * box.n[2]
     vectors = parts_of(pixels, lanes)
+    pitch = vectors * lanes
     panels = parts_of(vectors, gemm.vectors)
     for b in range(job.blocks):
         channel = b * job.block_channels
@@ -162,7 +166,7 @@ cdef void transposed_unit(const Transpose* of, Py_ssize_t unit, char* scratch) n
             nv = (p + 1) * vectors // panels - v
             width = nv * lanes
             first = min(pixels - v * lanes, width)
-            sums = scratch + job.sums + v * lanes * of.n_phases * box.outputs * item
+            sums = scratch + job.sums + v * lanes * item
             for f in range(of.n_phases):
                 phase = &of.phases[f]
                 n = channels * phase.taps
@@ -173,16 +177,15 @@ cdef void transposed_unit(const Transpose* of, Py_ssize_t unit, char* scratch) n
                 o = 0
                 while o < box.outputs:
                     m = min(<Py_ssize_t>gemm.rows, box.outputs - o)
-                    c, ldc, step = sums, width, lanes
+                    c, ldc, step = sums, pitch, lanes
                     if b == 0:
                         c, ldc, step = job.bias, BIASES * lanes, 0
                         if c != NULL:
                             c += (box.group * job.outputs + box.output + o) * ldc * item
-                    gemm.tile[m - 1][nv - 1](n, w + o * n * item, scratch + job.panel, width, c, ldc, step, sums, width)
-                    sums += m * width * item
+                    gemm.tile[m - 1][nv - 1](n, w + o * n * item, scratch + job.panel, width, c, ldc, step, sums, pitch)
+                    sums += m * pitch * item
                     o += m
-            if b == job.blocks - 1:
-                write(of, &box, v * lanes, first, sums - of.n_phases * box.outputs * width * item, width)
+    write(of, &box, pixels, scratch + job.sums, pitch)
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -240,7 +243,7 @@ cdef int divide(Plan plan, const fc_gemm* gemm, cnp.ndarray x, cnp.ndarray w, cn
     most = prod([max(len(phase[0]) for phase in axis) for axis in axes])
     job.block_channels, job.block_taps, job.tap_parts = equal(job.channels, max(1, PRODUCTS // max(1, most))), job.taps, 1
     job.blocks = max(1, parts_of(job.channels, job.block_channels))
-    pixels = max(1, PIXELS // of.n_phases) * gemm.lanes * gemm.vectors
+    pixels = max(2, PIXELS // of.n_phases) * gemm.lanes * gemm.vectors
     job.output_extent = equal(job.outputs, max(1, SUMS // (of.n_phases * pixels)), gemm.rows)
     units = job.groups * parts_of(job.outputs, job.output_extent) * parts_of(places.size // (outputs * groups), pixels)
     if units < wanted:
@@ -306,7 +309,7 @@ def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, 
         As for `_layer.forward`, with zeros around x.
     """
     most = prod([-(-taps // s) for taps, s in zip((<object>w).shape[2:], stride)])
-    if max(stride) > 1 and max(dilation) == 1 and most <= PRODUCTS:
+    if 1 < prod(stride) <= PHASES and max(dilation) == 1 and most <= PRODUCTS:
         at_once(x, w, bias, y, stride, lo, groups, workers, tick)
     else:
         by_phases(x, w, bias, y, stride, dilation, lo, groups, workers, tick)
