@@ -58,26 +58,33 @@ cdef struct Transpose:
 
 # ---- packed weights ----------------------------------------------------------------------------------------------
 
-cdef void pack(const Transpose* of, const char* w, char* to) noexcept nogil:
+cdef void pack(const Transpose* of, const char* w, char* to, char* taps) noexcept nogil:
     """By phase, group, block of channels and panel of outputs: [k][output], k = (channel, tap). w: (O, C / groups, taps)."""
     cdef const Job* job = &of.job
     cdef const Phase* phase
-    cdef Py_ssize_t f, g, b, o, i, k, t, rows, channels
-    cdef const char* row
-    for f in range(of.n_phases):
-        phase = &of.phases[f]
-        for g in range(job.groups):
-            for b in range(job.blocks):
-                channels = min(job.block_channels, job.channels - b * job.block_channels)
-                o = 0
-                while o < job.outputs:
-                    rows = min(<Py_ssize_t>job.gemm.rows, job.outputs - o)
-                    for k in range(channels):
-                        row = w + ((g * job.channels + b * job.block_channels + k) * job.outputs + o) * job.taps * job.item
+    cdef Py_ssize_t f, g, b, o, k, t, rows, channel, channels, item = job.item
+    cdef char* at
+    for g in range(job.groups):
+        for b in range(job.blocks):
+            channel = b * job.block_channels
+            channels = min(job.block_channels, job.channels - channel)
+            o = 0
+            while o < job.outputs:
+                rows = min(<Py_ssize_t>job.gemm.rows, job.outputs - o)
+                for k in range(channels):
+                    job.gemm.turn(w + ((g * job.channels + channel + k) * job.outputs + o) * job.taps * item, job.taps, taps,
+                                  rows, rows, job.taps)
+                    for f in range(of.n_phases):
+                        phase = &of.phases[f]
+                        at = to + (phase.w + ((g * job.channels + channel) * job.outputs + o * channels + k * rows)
+                                   * phase.taps) * item
                         for t in range(phase.taps):
-                            copy_strided(to, job.item, row + phase.tap[t] * job.item, job.taps * job.item, rows, job.item)
-                            to += rows * job.item
-                    o += rows
+                            if rows * item == 32:
+                                memcpy(at, taps + phase.tap[t] * 32, 32)
+                            else:
+                                memcpy(at, taps + phase.tap[t] * rows * item, rows * item)
+                            at += rows * item
+                o += rows
 
 
 # ---- a unit ------------------------------------------------------------------------------------------------------
@@ -319,7 +326,7 @@ def at_once(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tup
             tick):
     cdef Plan plan
     cdef Transpose of
-    cdef cnp.ndarray packed, of_bias
+    cdef cnp.ndarray packed, taps, of_bias
     if y.size == 0:
         return
     plan = plan_of(x, w, y, stride, lo, groups, wanted_units(workers))
@@ -327,8 +334,9 @@ def at_once(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tup
     point(&of.job, x, y)
     w = np.ascontiguousarray(w)
     packed = aligned(max(1, plan.weights) * of.job.item)
+    taps = aligned(max(1, of.job.taps) * of.job.gemm.rows * of.job.item)
     with nogil:
-        pack(&of, <const char*>cnp.PyArray_DATA(w), <char*>cnp.PyArray_DATA(packed))
+        pack(&of, <const char*>cnp.PyArray_DATA(w), <char*>cnp.PyArray_DATA(packed), <char*>cnp.PyArray_DATA(taps))
     of.job.w, of.job.bias = <const char*>cnp.PyArray_DATA(packed), NULL
     if bias is not None:
         of_bias = repeated(bias, BIASES * of.job.gemm.lanes)
