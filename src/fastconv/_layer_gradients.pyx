@@ -14,14 +14,18 @@ from fastconv._kernels.gemm cimport fc_gemm
 from fastconv._layer cimport kernels_of, wanted_units
 from fastconv._rounds cimport run, unit_function
 from fastconv._strip cimport (
-    Box, Job, boxes, cut, cut_outputs, equal, lay_out, load_strip, offsets, output, parts_of, places, pose, seen_in_place,
-    where,
+    Box, Job, boxes, cut, cut_outputs, equal, lay_out, load_strip, offsets, output, parts_of, places, pose, runs,
+    seen_in_place, where,
 )
 
 cnp.import_array()
 
+cdef extern from "simd.h" nogil:
+    void fc_prefetch(const void*)
+
 cdef enum:
-    GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
+    LINE = 64                       # bytes of the cache
+    GRADIENT_PIXELS = 160           # of the sums of a weight's gradient, about
     GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
     FEW_ROWS = 128                  # at least, if several threads want units
 
@@ -29,14 +33,14 @@ cdef enum:
 cdef void turn_pixels(const Job* job, const Box* box, Py_ssize_t pixels, char* panel, Py_ssize_t width) noexcept nogil:
     """panel[pixel][output] = y, of the box."""
     cdef Py_ssize_t[4] at
-    cdef Py_ssize_t pixel = 0, run, j
+    cdef Py_ssize_t pixel = 0, side_by_side = runs(job, box), ld = job.y_output // job.item, run, j
     cdef char* y
     while pixel < pixels:
         where(box, pixel, at)
-        run = box.n[2]
+        run = min(pixels - pixel, side_by_side if side_by_side else box.n[2])
         y = output(job, box, at)
-        if job.side[2].y == job.item and job.y_output % job.item == 0:
-            job.gemm.turn(y, job.y_output // job.item, panel + pixel * width * job.item, width, box.outputs, run)
+        if side_by_side:
+            job.gemm.turn(y, ld, panel + pixel * width * job.item, width, box.outputs, run)
         else:
             for j in range(run):
                 copy_strided(panel + (pixel + j) * width * job.item, job.item, y + j * job.side[2].y, job.y_output,
@@ -44,9 +48,19 @@ cdef void turn_pixels(const Job* job, const Box* box, Py_ssize_t pixels, char* p
         pixel += run
 
 
+cdef void fetch(const char* lines, Py_ssize_t pitch, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t bytes) noexcept nogil:
+    """Bring what the next box reads of some lines to the cache: they are too far apart to be foreseen."""
+    cdef Py_ssize_t i, j
+    for i in range(begin, end):
+        j = 0
+        while j < bytes:
+            fc_prefetch(lines + i * pitch + j)
+            j += LINE
+
+
 cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
     """The gradient of some channels' weights for some outputs: sums [c, t][output] over boxes of pixels, in order."""
-    cdef Box box
+    cdef Box box, ahead
     cdef const fc_gemm* gemm = job.gemm
     cdef Py_ssize_t item = job.item, left = cut_outputs(job, unit, &box)
     cdef Py_ssize_t block = left % job.blocks, tap = block % job.tap_parts * job.block_taps
@@ -56,28 +70,39 @@ cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept
     cdef Py_ssize_t vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
     cdef Py_ssize_t part, pixels, r, m
     cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
+    cdef Py_ssize_t last = boxes(job) - 1
+    cdef Py_ssize_t[4] start = [0, 0, 0, 0]
+    cdef bint together
     cdef char* sums = scratch + job.sums
     cdef char* to
     cdef const char* x
     box.group = left // job.blocks
-    memset(sums, 0, rows * width * item)
     memset(scratch + job.panel, 0, job.at - job.panel)
     for part in range(boxes(job)):
         cut(job, part, &box)
         pixels = box.images * box.n[0] * box.n[1] * box.n[2]
         places(job, &box, at)
+        together = runs(job, &box) >= pixels
         turn_pixels(job, &box, pixels, scratch + job.panel, width)
         if job.in_place:
             x = seen_in_place(job, &box, channel)
         else:
             x = scratch
             load_strip(job, &box, channel, channels, scratch)
+        ahead = box
+        cut(job, min(part + 1, last), &ahead)
         r = 0
         while r < rows:
             m = min(gemm.reach_rows[vectors - 1], rows - r)
             to = sums + r * width * item
-            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width, to, width,
-                                           to, width)
+            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width,
+                                           to if part else NULL, width, to, width)
+            if together:
+                fetch(output(job, &ahead, start), job.y_output, r * box.outputs // rows, (r + m) * box.outputs // rows,
+                      pixels * item)
+                if job.in_place:
+                    fetch(seen_in_place(job, &ahead, channel), job.x_channel, r * channels // rows,
+                          (r + m) * channels // rows, pixels * item)
             r += m
     to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps + tap) * item
     gemm.turn(sums, width, to, job.to_w, rows, box.outputs)
