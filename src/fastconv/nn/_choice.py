@@ -11,13 +11,23 @@ fourier     transforms of blocks: long kernels, no strides
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _bf16x6, _bf16x6_gradients, _depthwise, _dots, _layer, _winograd
+from fastconv import (
+    _bf16x6,
+    _bf16x6_gradients,
+    _depthwise,
+    _dots,
+    _layer,
+    _layer_gradients,
+    _layer_transposed,
+    _winograd,
+)
 from fastconv._problem import ZERO, Array, Kept
 from fastconv.nn import _costs, _fourier
 from fastconv.nn._geometry import Geometry
@@ -31,6 +41,7 @@ Estimate = Callable[[Geometry, np.dtype[Any], bool], float]
 
 LONG = 32  # taps of a row, for `dots`
 FEW_CHANNELS = 8
+TERMS = 512  # that are summed in one go, about
 
 
 class Engine(NamedTuple):
@@ -66,13 +77,36 @@ def _gemm(
 def _gemm_input(
     g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept | None
 ) -> None:
-    _layer.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
+    _layer_transposed.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
 
 
 def _gemm_weight(
     g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
 ) -> None:
-    _layer.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
+    _layer_gradients.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
+
+
+def _as_layer(g: Geometry) -> Geometry:
+    """The layer that a weight's gradient is, of one group: channels for images, and gradients of outputs for weights."""
+    return g._replace(
+        batch=g.channels, channels=g.batch, m=g.n_out, n_out=g.m, stride=g.dilation, dilation=g.stride
+    )
+
+
+def _fourier_weight_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return g.groups == 1 and _fourier.can(_as_layer(g), dtype)
+
+
+def _fourier_weight_seconds(g: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    return _costs.fourier(_as_layer(g), dtype, prepared)
+
+
+def _fourier_weight(
+    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
+) -> None:
+    turned = x.swapaxes(0, 1), y.swapaxes(0, 1), None, w.swapaxes(0, 1)
+    if not _fourier.run(_as_layer(g), *turned, workers, kept):
+        _gemm_weight(g, x, y, bias, w, workers, kept)
 
 
 def _bf16x6_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
@@ -83,7 +117,7 @@ def _bf16x6_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
 
 
 def _bf16x6_run(
-    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept
+    g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
 ) -> None:
     """Layers of numbers that the tiles do not take are products of matrices."""
     packed = _packed(kept, "bf16x6", lambda: _bf16x6.Weights(w, g.groups, workers))
@@ -99,7 +133,7 @@ def _seen(g: Geometry, x: Array) -> Array:
 
 
 def _bf16x6_weight(
-    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept
+    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
 ) -> None:
     step = g.stride, g.dilation, g.lo, g.boundary, g.groups
     if not _bf16x6_gradients.weight_gradient(_seen(g, x), y, w, *step, workers):
@@ -115,7 +149,7 @@ def _bf16x6_input_seconds(g: Geometry, dtype: np.dtype[Any], prepared: bool) -> 
 
 
 def _bf16x6_input(
-    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept
+    g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept | None
 ) -> None:
     turned = np.ascontiguousarray(np.flip(w.swapaxes(0, 1), tuple(range(2, w.ndim))))
     _bf16x6_run(_turned(g), y, turned, bias, x, workers, {})
@@ -156,6 +190,26 @@ def _depthwise_input(
 ) -> None:
     turned = np.ascontiguousarray(np.flip(w, tuple(range(2, w.ndim))))
     _depthwise_run(_turned(g), y, turned, bias, x, workers, kept)
+
+
+def _depthwise_weight_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return dtype.char in "fd" and g.groups == g.channels and g.dilation[-1] <= 2
+
+
+def _depthwise_weight(
+    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
+) -> None:
+    """Layers whose weights are the gradients of outputs, some rows of them at a time: sums apart are more exact."""
+    planes = x.reshape(1, g.batch * g.channels, *g.n)
+    rows = max(1, TERMS // math.prod(g.n_out[1:]))
+    part = np.empty((1, g.batch * g.outputs, *g.m), w.dtype)
+    w.fill(0)
+    for first in range(0, g.n_out[0], rows):
+        taps = y[:, :, first : first + rows]
+        lo = (g.lo[0] - first * g.stride[0], *g.lo[1:])
+        weights = taps.reshape(-1, 1, *taps.shape[2:])
+        _depthwise.correlate(planes, weights, None, part, g.dilation, g.stride, lo, g.boundary, workers)
+        w += part.reshape(g.batch, *w.shape).sum(0)
 
 
 def _reversible(g: Geometry) -> bool:
@@ -212,7 +266,7 @@ def _engines() -> dict[str, list[Engine]]:
         Engine("bf16x6", "direct", _bf16x6_input_can, _bf16x6_input_seconds, _bf16x6_input),
     ]
     of_weight = [
-        Engine("gemm", "direct", _anything, _costs.gemm, _gemm_weight),
+        Engine("gemm", "direct", _anything, _costs.gemm_weight, _gemm_weight),
         Engine("bf16x6", "direct", _bf16x6_can, _costs.bf16x6_weight, _bf16x6_weight),
     ]
     for m in (4, 2):
@@ -224,6 +278,10 @@ def _engines() -> dict[str, list[Engine]]:
     layer.append(Engine("dots", "direct", _dots_can, _costs.dots, _dots_run))
     layer.append(Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run))
     of_input.append(Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input))
+    can, seconds = _depthwise_weight_can, _costs.depthwise_weight
+    of_weight.append(Engine("depthwise", "direct", can, seconds, _depthwise_weight))
+    can, seconds = _fourier_weight_can, _fourier_weight_seconds
+    of_weight.append(Engine("fourier", "fft", can, seconds, _fourier_weight))
     return {"layer": layer, "input gradient": of_input, "weight gradient": of_weight}
 
 

@@ -86,6 +86,14 @@ def bf16x6_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> f
     return CALL + seconds + math.prod(geometry.w_shape) * PACK
 
 
+def gemm_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """The gradient of the weight: lanes of outputs; each group turns its own."""
+    pixels = geometry.batch * math.prod(geometry.n_out)
+    outputs = -(-geometry.outputs // geometry.groups // LANES) * LANES * geometry.groups
+    seconds = pixels * outputs * geometry.terms * PRODUCT + pixels * (outputs + geometry.channels) * GATHER
+    return CALL + seconds * _width(dtype)
+
+
 def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     """F(m x m, 3 x 3): (m + 2)^2 products of matrices, with a column for each tile of m x m outputs."""
     points = (m + 2) ** 2
@@ -105,6 +113,14 @@ def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float
     elements = planes * (math.prod(geometry.n) + math.prod(geometry.n_out))
     seconds = geometry.products * APART + elements * BAND
     return CALL / 4 + planes * PLANE + seconds * _width(dtype)
+
+
+def depthwise_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Each gradient of an output meets whole vectors of taps."""
+    taps = math.prod(geometry.m[:-1]) * -(-geometry.m[-1] // LANES) * LANES
+    planes = geometry.batch * geometry.outputs
+    seconds = planes * math.prod(geometry.n_out) * taps * APART
+    return CALL + planes * PLANE + seconds * _width(dtype)
 
 
 def dots(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
