@@ -29,6 +29,9 @@ from fastconv._boundary cimport copy_strided
 from fastconv._kernels.dot8 cimport FC_DOT8_TABLE, fc_dot8_table
 from fastconv._kernels.gemm cimport FC_GEMM_TABLE, FC_GEMM_VECTORS, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
+from fastconv._spread cimport (
+    Spread, arrange, pack_spread, pad_bias, reach_of, spread_of, spread_unit, suits,
+)
 from fastconv._strip cimport (
     Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, point, pose,
     runs, seen_in_place, where,
@@ -109,7 +112,6 @@ cdef class Weights:
                         gemm.turn(of + ((g * self.outputs + o) * n + k) * item, n,
                                   to + (g * self.outputs * n + self.outputs * k + o * m) * item, rows, rows, m)
                         o += rows
-        self.flat = None
         return 0
 
     cdef (Py_ssize_t, Py_ssize_t) block(self, Py_ssize_t b) noexcept nogil:
@@ -362,7 +364,7 @@ def pack(w, groups):
     Weights
     """
     cdef Weights packed = Weights(w, groups)
-    packed.pack()
+    packed.prepared = True
     return packed
 
 
@@ -388,6 +390,7 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
         Called with the fraction done, some times a second.
     """
     cdef Job job
+    cdef Spread spread
     cdef Weights packed
     cdef Plan plan
     cdef cnp.ndarray of_bias
@@ -398,9 +401,21 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
     else:
         packed = Weights(w, x.shape[1] // w.shape[1] if w.shape[1] else 1)
     plan = plan_of(x, packed, y, stride, dilation, lo, boundary, wanted_units(workers))
+    if plan.turned:
+        spread = plan.spread
+        point(&spread.job, x, y)
+        spread.strip.x = spread.job.x
+        if packed.spread is None:
+            packed.spread = pack_spread(&spread, packed.flat)
+        spread.job.w = <const char*>cnp.PyArray_DATA(packed.spread)
+        if bias is not None:
+            of_bias = pad_bias(&spread, bias)
+            spread.job.bias = <const char*>cnp.PyArray_DATA(of_bias)
+        run(&spread, <unit_function>spread_unit, plan.units, plan.seconds, plan.scratch, workers, tick, packed.kept)
+        return
     job = plan.job
     point(&job, x, y)
-    if packed.data is None and plan.rows is not None:
+    if not packed.prepared and plan.rows is not None:
         job.plain, job.w = True, <const char*>cnp.PyArray_DATA(packed.flat)
     else:
         if packed.data is None:
@@ -415,6 +430,8 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
 cdef class Plan:
     """What `forward` finds out from shapes and strides."""
     cdef Job job                        # without the arrays
+    cdef bint turned                    # outputs in the lanes:
+    cdef Spread spread                  # this instead
     cdef cnp.ndarray off
     cdef cnp.ndarray rows, numbers      # if weights are read once, so that they need not be packed
     cdef Py_ssize_t units, scratch
@@ -430,16 +447,33 @@ cdef Plan plan_of(cnp.ndarray x, Weights packed, cnp.ndarray y, tuple stride, tu
     cdef const fc_gemm* gemm = kernels_of(packed.dtype)
     cdef Plan plan
     key = (<size_t>gemm, packed.shape, packed.groups, (<object>x).shape, (<object>x).strides, (<object>y).shape,
-           (<object>y).strides, stride, dilation, lo, boundary, wanted)
+           (<object>y).strides, stride, dilation, lo, boundary, wanted, packed.prepared)
     plan = _plans.get(key)
     if plan is None:
         plan = Plan()
         pose(&plan.job, gemm, x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
         divide(plan, packed, y.size, wanted)
+        if packed.prepared or plan.rows is None:
+            spread_layer(plan, packed, wanted)
         if len(_plans) >= PLANS:
             _plans.clear()
         _plans[key] = plan
     return plan
+
+
+cdef int spread_layer(Plan plan, Weights packed, Py_ssize_t wanted) except -1:
+    """The same with outputs in the lanes, where that is better."""
+    cdef Spread* spread = &plan.spread
+    cdef double seconds = plan.seconds * plan.units
+    spread.kernels, spread.job = spread_of(packed.dtype), plan.job
+    if not suits(spread):
+        return 0
+    plan.turned, plan.scratch = True, arrange(spread, wanted)
+    plan.off = reach_of(spread)
+    spread.job.off = <const Py_ssize_t*>cnp.PyArray_DATA(plan.off)
+    plan.units = spread.job.groups * boxes(&spread.job) * spread.job.output_parts
+    plan.seconds = seconds / plan.units
+    return 0
 
 
 cdef void divide(Plan plan, Weights packed, Py_ssize_t size, Py_ssize_t wanted):
