@@ -405,9 +405,12 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
         spread = plan.spread
         point(&spread.job, x, y)
         spread.strip.x = spread.job.x
-        if packed.spread is None:
-            packed.spread = pack_spread(&spread, packed.flat)
-        spread.job.w = <const char*>cnp.PyArray_DATA(packed.spread)
+        if spread.job.plain:
+            spread.job.w = <const char*>cnp.PyArray_DATA(packed.flat)
+        else:
+            if packed.spread is None:
+                packed.spread = pack_spread(&spread, packed.flat)
+            spread.job.w = <const char*>cnp.PyArray_DATA(packed.spread)
         if bias is not None:
             of_bias = pad_bias(&spread, bias)
             spread.job.bias = <const char*>cnp.PyArray_DATA(of_bias)
@@ -453,8 +456,7 @@ cdef Plan plan_of(cnp.ndarray x, Weights packed, cnp.ndarray y, tuple stride, tu
         plan = Plan()
         pose(&plan.job, gemm, x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
         divide(plan, packed, y.size, wanted)
-        if packed.prepared or plan.rows is None:
-            spread_layer(plan, packed, wanted)
+        spread_layer(plan, packed, wanted)
         if len(_plans) >= PLANS:
             _plans.clear()
         _plans[key] = plan
@@ -468,7 +470,11 @@ cdef int spread_layer(Plan plan, Weights packed, Py_ssize_t wanted) except -1:
     spread.kernels, spread.job = spread_of(packed.dtype), plan.job
     if not suits(spread):
         return 0
+    spread.job.plain = False
     plan.turned, plan.scratch = True, arrange(spread, wanted)
+    if not packed.prepared and boxes(&spread.job) == 1:
+        spread.job.plain = True
+        plan.scratch = arrange(spread, wanted)
     plan.off = reach_of(spread)
     spread.job.off = <const Py_ssize_t*>cnp.PyArray_DATA(plan.off)
     plan.units = spread.job.groups * boxes(&spread.job) * spread.job.output_parts

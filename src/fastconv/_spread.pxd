@@ -11,6 +11,7 @@ cdef struct Spread:
     const fc_spread* kernels
     Py_ssize_t step                 # elements from a pixel to the next in its row
     Py_ssize_t padded               # outputs of a group, in whole vectors
+    Py_ssize_t tiles                # that take a block of weights in turn
 
 
 # The kernels of a dtype; NULL: none.

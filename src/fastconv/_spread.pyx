@@ -16,7 +16,7 @@ import numpy as np
 from fastconv import _kernels
 from fastconv._direct import DTYPES
 
-from fastconv._boundary cimport copy_strided
+from fastconv._boundary cimport ZERO, copy_strided
 from fastconv._kernels.spread cimport (
     FC_SPREAD_PIXELS, FC_SPREAD_STEPS, FC_SPREAD_TABLE, FC_SPREAD_VECTORS, fc_spread, fc_spread_table,
 )
@@ -38,6 +38,10 @@ cdef enum:
     FEW_COLUMNS = 4
     PAGE = 4096                     # channels that lie such a distance apart share lines of L1
     LINE = 64
+
+cdef extern from "simd.h" nogil:
+    void fc_prefetch(const void*)
+    void fc_prefetch_to_write(const void*)
 
 cdef const fc_spread_table* TABLE = <const fc_spread_table*>PyCapsule_GetPointer(
     _kernels.table("spread"), FC_SPREAD_TABLE)
@@ -91,6 +95,7 @@ cdef Py_ssize_t lay_out(Spread* spread, Py_ssize_t bytes) noexcept:
     cdef Job* strip = &spread.strip
     cdef Side* side
     cdef Py_ssize_t pixels = spread.kernels.pixels, rest = job.channels * job.item, tiles, most
+    cdef Py_ssize_t width = FC_SPREAD_VECTORS * spread.kernels.lanes * job.item
     cdef int a
     for a in range(SIDES):
         rest *= span(&job.side[a], 1)
@@ -124,10 +129,16 @@ cdef Py_ssize_t lay_out(Spread* spread, Py_ssize_t bytes) noexcept:
         job.to_channel, job.to_image = strip.to_channel, strip.to_image
         job.to_row, job.to_sheet = strip.to_row * job.side[1].stride, strip.to_sheet * job.side[0].stride
         spread.step = job.side[2].stride
+    spread.tiles = TILES
     tiles = job.image_extent * job.side[0].extent * job.side[1].extent * parts_of(job.side[2].extent, pixels)
     job.at = 0 if job.in_place else parts_of(job.image_extent * job.to_image * job.item, LINE) * LINE
     job.sums = job.at + parts_of(tiles * sizeof(Tile), LINE) * LINE
-    return job.sums + TILES * FC_SPREAD_PIXELS * FC_SPREAD_VECTORS * spread.kernels.lanes * job.item
+    job.panel = job.sums
+    if job.plain:
+        spread.tiles = tiles
+        job.panel += tiles * FC_SPREAD_PIXELS * width
+        return job.panel + job.block_channels * job.block_taps * width
+    return job.sums + TILES * FC_SPREAD_PIXELS * width
 
 
 cdef bint in_place(Spread* spread) noexcept:
@@ -252,17 +263,78 @@ cdef void write(const Spread* spread, const Tile* tile, const char* sums, Py_ssi
                             tile.m - first, n)
 
 
+cdef inline void fetch_outputs(const Job* job, const Tile* tile, const char* y, Py_ssize_t n) noexcept nogil:
+    """Bring the places of n outputs of a tile to the cache."""
+    cdef Py_ssize_t o, last = tile.then - tile.to + (tile.m - (tile.m + 1) // 2 - 1) * job.side[2].y
+    y += tile.to
+    for o in range(n):
+        fc_prefetch_to_write(y)
+        fc_prefetch_to_write(y + last)
+        y += job.y_output
+
+
+cdef inline void fetch_weights(const char* w, Py_ssize_t to_row, Py_ssize_t rows, Py_ssize_t bytes) noexcept nogil:
+    """Bring parts of rows to the cache: rows far apart are not foreseen by the processor."""
+    cdef Py_ssize_t o, j
+    for o in range(rows):
+        j = 0
+        while j < bytes + LINE:
+            fc_prefetch(w + o * to_row + j)
+            j += LINE
+
+
+cdef bint whole(const Spread* spread) noexcept nogil:
+    """Whether x is continued by zeros alone, and its rows and the strip's are contiguous."""
+    cdef const Job* job = &spread.job
+    cdef int a
+    for a in range(SIDES):
+        if job.side[a].boundary != ZERO:
+            return False
+    return job.side[2].x == job.item and job.side[1].x % job.item == 0
+
+
+cdef void load(const Spread* spread, const Box* box, char* to) noexcept nogil:
+    """The strip: what the box sees of all channels."""
+    cdef const Job* job = &spread.strip
+    cdef const Side* sheets = &job.side[0]
+    cdef const Side* rows = &job.side[1]
+    cdef const Side* columns = &job.side[2]
+    cdef Py_ssize_t item = job.item, length = columns.length, i, c, s
+    cdef Py_ssize_t sheet = box.first[0] - sheets.lo, row = box.first[1] - rows.lo, column = box.first[2] - columns.lo
+    cdef Py_ssize_t before = min(max(<Py_ssize_t>0, -column), length), above = min(max(<Py_ssize_t>0, -row), rows.length)
+    cdef Py_ssize_t n = max(<Py_ssize_t>0, min(length - before, columns.n_in - column - before))
+    cdef Py_ssize_t inside = max(<Py_ssize_t>0, min(rows.length - above, rows.n_in - row - above))
+    cdef const char* x
+    cdef char* at
+    for i in range(box.images):
+        for c in range(job.channels):
+            x = (job.x + (box.image + i) * job.x_image + (box.group * job.channels + c) * job.x_channel
+                 + (row + above) * rows.x + (column + before) * columns.x)
+            at = to + (i * job.channels + c) * job.to_channel * item
+            for s in range(sheet, sheet + sheets.length):
+                if 0 <= s < sheets.n_in:
+                    memset(at, 0, above * length * item)
+                    spread.kernels.rows(x + s * sheets.x, rows.x // item, inside, before, n, length,
+                                        at + above * length * item)
+                    memset(at + (above + inside) * length * item, 0, (rows.length - above - inside) * length * item)
+                else:
+                    memset(at, 0, rows.length * length * item)
+                at += rows.length * length * item
+
+
 cdef void spread_unit(const Spread* spread, Py_ssize_t unit, char* scratch) noexcept nogil:
     cdef const Job* job = &spread.job
     cdef const fc_spread* kernels = spread.kernels
     cdef Box box, seen
     cdef Tile* tiles = <Tile*>(scratch + job.at)
     cdef Py_ssize_t item = job.item, lanes = kernels.lanes, products = job.channels * job.taps
-    cdef Py_ssize_t o, v, width, outputs, count, t, begin, end, b, channel, tap, n
+    cdef Py_ssize_t o, v, width, outputs, count, t, begin, end, b, channel, tap, n, part
     cdef Py_ssize_t tile_bytes = FC_SPREAD_PIXELS * FC_SPREAD_VECTORS * lanes * item
+    cdef bint side_by_side = job.side[2].y == item
     cdef const char* x = scratch
     cdef const char* of
     cdef const char* w
+    cdef const char* block
     cdef const char* c
     cdef char* sums
     cdef char* y
@@ -274,7 +346,10 @@ cdef void spread_unit(const Spread* spread, Py_ssize_t unit, char* scratch) noex
         seen = box
         for a in range(SIDES):
             seen.first[a] *= job.side[a].stride
-        load_strip(&spread.strip, &seen, 0, job.channels, scratch)
+        if whole(spread):
+            load(spread, &seen, scratch)
+        else:
+            load_strip(&spread.strip, &seen, 0, job.channels, scratch)
     count = tiles_of(spread, &box, tiles)
     o = box.output
     while o < box.output + box.outputs:
@@ -284,21 +359,36 @@ cdef void spread_unit(const Spread* spread, Py_ssize_t unit, char* scratch) noex
         y = job.y + (box.group * job.outputs + o) * job.y_output
         begin = 0
         while begin < count:
-            end = min(count, begin + TILES)
-            w = job.w + (box.group * spread.padded + o) * products * item
+            end = min(count, begin + spread.tiles)
+            if job.plain:
+                w = job.w + (box.group * job.outputs + o) * products * item
+            else:
+                w = job.w + (box.group * spread.padded + o) * products * item
             for b in range(job.blocks):
                 channel, tap = b // job.tap_parts * job.block_channels, b % job.tap_parts * job.block_taps
                 n = min(job.block_channels, job.channels - channel) * min(job.block_taps, job.taps - tap)
                 of = x + channel * job.to_channel * item
+                block = w
+                if job.plain:
+                    block = scratch + job.panel
+                    if outputs < width:
+                        memset(scratch + job.panel, 0, n * width * item)
+                    job.gemm.turn(w, products, scratch + job.panel, width, outputs, n)
                 for t in range(begin, end):
+                    if job.plain:
+                        part = (t - begin) * outputs // (end - begin)
+                        fetch_weights(w + (part * products + n) * item, products * item,
+                                      (t + 1 - begin) * outputs // (end - begin) - part, n * item)
+                    if side_by_side and b == job.blocks - 1:
+                        fetch_outputs(job, &tiles[t], y, outputs)
                     sums = scratch + job.sums + (t - begin) * tile_bytes
                     c = sums
                     if b == 0:
                         c = job.bias + (box.group * spread.padded + o) * item if job.bias != NULL else NULL
                     kernels.tile[spread.step - 1][tiles[t].m - 1][v - 1](
-                        n, w, of + tiles[t].at * item, job.off + tap, tiles[t].second, c, width if b else 0, sums)
-                w += n * width * item
-            for t in range(begin, end):
-                write(spread, &tiles[t], scratch + job.sums + (t - begin) * tile_bytes, width, y, outputs)
+                        n, block, of + tiles[t].at * item, job.off + tap, tiles[t].second, c, width if b else 0, sums)
+                    if b == job.blocks - 1:
+                        write(spread, &tiles[t], sums, width, y, outputs)
+                w += n * item if job.plain else n * width * item
             begin = end
         o += width

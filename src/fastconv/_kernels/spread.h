@@ -6,7 +6,9 @@
            y[i v L + j] = c[i step + j] + sum_k x[off[k] + at(i)] w[k v L + j],  0 <= i < m, 0 <= j < v L,
            at(i) = i s in the first run, i < h = (m + 1) / 2, and second + (i - h) s in the other. c may be y, or NULL
            for zeros. n >= 0.
-   turn    y[j ldy + i] = x[i ldx + j], 0 <= i < m <= pixels, 0 <= j < n. Reads whole vectors of x, rows 0 to m - 1. */
+   turn    y[j ldy + i] = x[i ldx + j], 0 <= i < m, 0 <= j < n.
+   rows    y[r length + before + j] = x[r ldx + j], 0 <= j < n, 0 <= r < rows, among zeros: before, and to `length`.
+           Writes up to L - 1 elements past the last row. */
 #ifndef FASTCONV_SPREAD_H
 #define FASTCONV_SPREAD_H
 #include "table.h"
@@ -17,11 +19,14 @@ enum { FC_SPREAD_STEPS = 2, FC_SPREAD_PIXELS = 14, FC_SPREAD_VECTORS = 2 };
 typedef void (*fc_spread_tile)(ptrdiff_t n, const void *w, const void *x, const ptrdiff_t *off, ptrdiff_t second,
                                const void *c, ptrdiff_t step, void *y);
 typedef void (*fc_spread_turn)(const void *x, ptrdiff_t ldx, void *y, ptrdiff_t ldy, ptrdiff_t m, ptrdiff_t n);
+typedef void (*fc_spread_rows)(const void *x, ptrdiff_t ldx, ptrdiff_t rows, ptrdiff_t before, ptrdiff_t n,
+                               ptrdiff_t length, void *y);
 
 typedef struct {
     int lanes, pixels;                  /* lanes: 0 if the dtype has no kernels */
     fc_spread_tile tile[FC_SPREAD_STEPS][FC_SPREAD_PIXELS][FC_SPREAD_VECTORS];
     fc_spread_turn turn;
+    fc_spread_rows rows;
 } fc_spread;
 
 typedef struct {

@@ -9,10 +9,13 @@ cdef extern from "spread.h" nogil:
                                     const void* c, Py_ssize_t step, void* y) noexcept nogil
     ctypedef void (*fc_spread_turn)(const void* x, Py_ssize_t ldx, void* y, Py_ssize_t ldy, Py_ssize_t m,
                                     Py_ssize_t n) noexcept nogil
+    ctypedef void (*fc_spread_rows)(const void* x, Py_ssize_t ldx, Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n,
+                                    Py_ssize_t length, void* y) noexcept nogil
     ctypedef struct fc_spread:
         int lanes
         int pixels
         fc_spread_tile[FC_SPREAD_STEPS][FC_SPREAD_PIXELS][FC_SPREAD_VECTORS] tile
         fc_spread_turn turn
+        fc_spread_rows rows
     ctypedef struct fc_spread_table:
         fc_spread* dtype
