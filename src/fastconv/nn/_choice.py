@@ -87,7 +87,7 @@ def _gemm_weight(
 
 
 def _as_layer(g: Geometry) -> Geometry:
-    """The layer that a weight's gradient is, of one group: channels for images, and gradients of outputs for weights."""
+    """The layer that a weight's gradient is: channels are its images, the output's gradients its weights."""
     return g._replace(
         batch=g.channels, channels=g.batch, m=g.n_out, n_out=g.m, stride=g.dilation, dilation=g.stride
     )
@@ -105,7 +105,7 @@ def _fourier_weight(
     g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
 ) -> None:
     turned = x.swapaxes(0, 1), y.swapaxes(0, 1), None, w.swapaxes(0, 1)
-    if not _fourier.run(_as_layer(g), *turned, workers, kept):
+    if not _fourier.run(_as_layer(g), *turned, workers, {}):
         _gemm_weight(g, x, y, bias, w, workers, kept)
 
 
@@ -199,7 +199,7 @@ def _depthwise_weight_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
 def _depthwise_weight(
     g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
 ) -> None:
-    """Layers whose weights are the gradients of outputs, some rows of them at a time: sums apart are more exact."""
+    """Layers whose weights are gradients of outputs, some rows at a time: sums apart are more exact."""
     planes = x.reshape(1, g.batch * g.channels, *g.n)
     rows = max(1, TERMS // math.prod(g.n_out[1:]))
     part = np.empty((1, g.batch * g.outputs, *g.m), w.dtype)
@@ -260,28 +260,26 @@ def _engines() -> dict[str, list[Engine]]:
     layer = [
         Engine("gemm", "direct", _anything, _costs.gemm, _gemm),
         Engine("bf16x6", "direct", _bf16x6_can, _costs.bf16x6, _bf16x6_run),
+        Engine("depthwise", "direct", _depthwise_can, _costs.depthwise, _depthwise_run),
+        Engine("dots", "direct", _dots_can, _costs.dots, _dots_run),
+        Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run),
     ]
     of_input = [
         Engine("gemm", "direct", _anything, _costs.gemm, _gemm_input),
         Engine("bf16x6", "direct", _bf16x6_input_can, _bf16x6_input_seconds, _bf16x6_input),
+        Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input),
     ]
     of_weight = [
         Engine("gemm", "direct", _anything, _costs.gemm_weight, _gemm_weight),
         Engine("bf16x6", "direct", _bf16x6_can, _costs.bf16x6_weight, _bf16x6_weight),
+        Engine("depthwise", "direct", _depthwise_weight_can, _costs.depthwise_weight, _depthwise_weight),
+        Engine("fourier", "fft", _fourier_weight_can, _fourier_weight_seconds, _fourier_weight),
     ]
     for m in (4, 2):
         name, can, seconds = f"winograd{m}", partial(_winograd_can, m), partial(_costs.winograd, m)
         layer.append(Engine(name, "winograd", can, seconds, partial(_winograd_run, m)))
         can, seconds = partial(_winograd_input_can, m), partial(_winograd_input_seconds, m)
         of_input.append(Engine(name, "winograd", can, seconds, partial(_winograd_input, m)))
-    layer.append(Engine("depthwise", "direct", _depthwise_can, _costs.depthwise, _depthwise_run))
-    layer.append(Engine("dots", "direct", _dots_can, _costs.dots, _dots_run))
-    layer.append(Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run))
-    of_input.append(Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input))
-    can, seconds = _depthwise_weight_can, _costs.depthwise_weight
-    of_weight.append(Engine("depthwise", "direct", can, seconds, _depthwise_weight))
-    can, seconds = _fourier_weight_can, _fourier_weight_seconds
-    of_weight.append(Engine("fourier", "fft", can, seconds, _fourier_weight))
     return {"layer": layer, "input gradient": of_input, "weight gradient": of_weight}
 
 
