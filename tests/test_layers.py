@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 LAYERS = {
-    "machine": ["_version", "_cpu"],
+    "machine": ["_version", "_repr", "_cpu"],
     "kernels": [
         "_kernels.table",
         "_kernels.direct",
         "_kernels.fft",
         "_kernels.gemm",
+        "_kernels.spread",
         "_kernels.winograd",
         "_kernels.depthwise",
         "_kernels.dots",
@@ -52,9 +53,13 @@ LAYERS = {
         "_missing",
         "_means",
         "_strip",
+        "_spread",
         "_layer",
+        "_layer_gradients",
+        "_layer_transposed",
         "_layer8",
         "_bf16x6",
+        "_bf16x6_gradients",
         "_toom_cook",
         "_winograd",
         "_depthwise",
@@ -117,6 +122,7 @@ LAYERS = {
         "nn._gradients",
         "nn._transposed_gradients",
         "nn._quantised",
+        "nn._quantised_layers",
         "nn",
         "probability._plan",
         "probability._tilt",
@@ -139,6 +145,7 @@ LAYERS = {
 }
 # These load no compiled module until a result is computed.
 PURE = [
+    "_repr",
     "_limbs",
     "_cost",
     "_check",

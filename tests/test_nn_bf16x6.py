@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from nn_cases import BOUNDARIES, Case, check_layer, layers, numbers
+from nn_cases import BOUNDARIES, Case, check, check_layer, layers, numbers
 
 from fastconv import _kernels, nn
 from fastconv.nn import _choice, _geometry
 
-ENGINES = [engine for engine in _choice.ENGINES["layer"] if engine.name in ("gemm", "bf16x6")]
+ENGINES, GRADIENTS = (
+    [engine for engine in _choice.ENGINES[which] if engine.name in ("gemm", "bf16x6")]
+    for which in ("layer", "weight gradient")
+)
 SINGLE = np.dtype("f")
 
 
@@ -27,6 +30,20 @@ def results(case, workers=1, y=None):
             yield engine.name, place
 
 
+def gradients(case, g, workers=1):
+    """Of the weight, for g, that of the output: each engine's name and result."""
+    geometry = geometry_of(case)
+    for engine in GRADIENTS:
+        if engine.can(geometry, SINGLE):
+            place = np.full(case.w.shape, np.nan, "f")
+            engine.run(geometry, case.x, g, None, place, workers, {})
+            yield engine.name, place
+
+
+def check_gradient(gw, case, g):
+    check(gw, case.weight_gradient(g), case.weight_gradient(g, magnitude=True), g[:, 0].size)
+
+
 @settings(max_examples=150)
 @given(layers(["f"]))
 def test_any_layer(case):
@@ -34,6 +51,9 @@ def test_any_layer(case):
         return
     for _, y in results(case):
         check_layer(y, case)
+    g = numbers(np.random.default_rng(1), geometry_of(case).y_shape, "f")
+    for _, gw in gradients(case, g):
+        check_gradient(gw, case, g)
 
 
 LAYERS = [
@@ -55,15 +75,22 @@ def test_layers_of_networks(rng, x_shape, w_shape, options):
     )
     for _, y in results(case):
         check_layer(y, case)
+    g = numbers(rng, y.shape, "f")
+    for _, gw in gradients(case, g):
+        check_gradient(gw, case, g)
 
 
 @pytest.mark.parametrize(("x_shape", "w_shape", "options"), LAYERS)
 def test_results_do_not_depend_on_threads(rng, x_shape, w_shape, options):
     case = Case(numbers(rng, x_shape, "f"), numbers(rng, w_shape, "f"), **options)
     expected = dict(results(case))
+    g = numbers(rng, geometry_of(case).y_shape, "f")
+    of_weight = dict(gradients(case, g))
     for workers in (2, 3, 8):
         for name, y in results(case, workers):
             np.testing.assert_array_equal(y, expected[name])
+        for name, gw in gradients(case, g, workers):
+            np.testing.assert_array_equal(gw, of_weight[name])
 
 
 def test_places_of_any_strides(rng):
@@ -84,6 +111,12 @@ def test_numbers_that_tiles_do_not_take(rng, bad, where):
     found = dict(results(Case(x, w, pads=((1, 1), (1, 1)))))
     for y in found.values():
         np.testing.assert_array_equal(y, found["gemm"])
+    case, g = Case(x, numbers(rng, (40, 64, 3, 3), "f")), numbers(rng, (1, 40, 10, 10), "f")
+    if where == "weight":
+        g[0, 3, 1, 2] = bad
+    found = dict(gradients(case, g))
+    for gw in found.values():
+        np.testing.assert_array_equal(gw, found["gemm"])
 
 
 @pytest.mark.parametrize("scale", [1e-35, 1e-12, 1e12, 1e18])

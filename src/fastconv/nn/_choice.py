@@ -11,13 +11,23 @@ fourier     transforms of blocks: long kernels, no strides
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastconv import _bf16x6, _depthwise, _dots, _layer, _winograd
+from fastconv import (
+    _bf16x6,
+    _bf16x6_gradients,
+    _depthwise,
+    _dots,
+    _layer,
+    _layer_gradients,
+    _layer_transposed,
+    _winograd,
+)
 from fastconv._problem import ZERO, Array, Kept
 from fastconv.nn import _costs, _fourier
 from fastconv.nn._geometry import Geometry
@@ -31,6 +41,7 @@ Estimate = Callable[[Geometry, np.dtype[Any], bool], float]
 
 LONG = 32  # taps of a row, for `dots`
 FEW_CHANNELS = 8
+TERMS = 512  # that are summed in one go, about
 
 
 class Engine(NamedTuple):
@@ -66,13 +77,36 @@ def _gemm(
 def _gemm_input(
     g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept | None
 ) -> None:
-    _layer.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
+    _layer_transposed.transposed(y, w, bias, x, g.stride, g.dilation, g.lo, g.groups, workers)
 
 
 def _gemm_weight(
     g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
 ) -> None:
-    _layer.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
+    _layer_gradients.weight_gradient(x, y, w, g.stride, g.dilation, g.lo, g.boundary, g.groups, workers)
+
+
+def _as_layer(g: Geometry) -> Geometry:
+    """The layer that a weight's gradient is: channels are its images, the output's gradients its weights."""
+    return g._replace(
+        batch=g.channels, channels=g.batch, m=g.n_out, n_out=g.m, stride=g.dilation, dilation=g.stride
+    )
+
+
+def _fourier_weight_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return g.groups == 1 and _fourier.can(_as_layer(g), dtype)
+
+
+def _fourier_weight_seconds(g: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    return _costs.fourier(_as_layer(g), dtype, prepared)
+
+
+def _fourier_weight(
+    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
+) -> None:
+    turned = x.swapaxes(0, 1), y.swapaxes(0, 1), None, w.swapaxes(0, 1)
+    if not _fourier.run(_as_layer(g), *turned, workers, {}):
+        _gemm_weight(g, x, y, bias, w, workers, kept)
 
 
 def _bf16x6_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
@@ -87,10 +121,23 @@ def _bf16x6_run(
 ) -> None:
     """Layers of numbers that the tiles do not take are products of matrices."""
     packed = _packed(kept, "bf16x6", lambda: _bf16x6.Weights(w, g.groups, workers))
-    seen: tuple[Any, ...] = tuple(slice(max(1, reach - lo)) for reach, lo in zip(g.reach, g.lo))
     step = g.stride, g.dilation, g.lo, g.boundary
-    if not (packed.usable and _bf16x6.correlate(x[(..., *seen)], packed, bias, y, *step, workers)):
+    if not (packed.usable and _bf16x6.correlate(_seen(g, x), packed, bias, y, *step, workers)):
         _gemm(g, x, w, bias, y, workers, kept)
+
+
+def _seen(g: Geometry, x: Array) -> Array:
+    """Without what is beyond the last windows."""
+    ends: tuple[Any, ...] = tuple(slice(max(1, reach - lo)) for reach, lo in zip(g.reach, g.lo))
+    return x[(..., *ends)]
+
+
+def _bf16x6_weight(
+    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
+) -> None:
+    step = g.stride, g.dilation, g.lo, g.boundary, g.groups
+    if not _bf16x6_gradients.weight_gradient(_seen(g, x), y, w, *step, workers):
+        _gemm_weight(g, x, y, bias, w, workers, kept)
 
 
 def _bf16x6_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
@@ -145,6 +192,26 @@ def _depthwise_input(
     _depthwise_run(_turned(g), y, turned, bias, x, workers, kept)
 
 
+def _depthwise_weight_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
+    return dtype.char in "fd" and g.groups == g.channels and g.dilation[-1] <= 2
+
+
+def _depthwise_weight(
+    g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
+) -> None:
+    """Layers whose weights are gradients of outputs, some rows at a time: sums apart are more exact."""
+    planes = x.reshape(1, g.batch * g.channels, *g.n)
+    rows = max(1, TERMS // math.prod(g.n_out[1:]))
+    part = np.empty((1, g.batch * g.outputs, *g.m), w.dtype)
+    w.fill(0)
+    for first in range(0, g.n_out[0], rows):
+        taps = y[:, :, first : first + rows]
+        lo = (g.lo[0] - first * g.stride[0], *g.lo[1:])
+        weights = taps.reshape(-1, 1, *taps.shape[2:])
+        _depthwise.correlate(planes, weights, None, part, g.dilation, g.stride, lo, g.boundary, workers)
+        w += part.reshape(g.batch, *w.shape).sum(0)
+
+
 def _reversible(g: Geometry) -> bool:
     """Whether `_turned` is a layer: no output is beyond what its windows reach."""
     reach = (d * (m - 1) for d, m in zip(g.dilation, g.m))
@@ -193,21 +260,26 @@ def _engines() -> dict[str, list[Engine]]:
     layer = [
         Engine("gemm", "direct", _anything, _costs.gemm, _gemm),
         Engine("bf16x6", "direct", _bf16x6_can, _costs.bf16x6, _bf16x6_run),
+        Engine("depthwise", "direct", _depthwise_can, _costs.depthwise, _depthwise_run),
+        Engine("dots", "direct", _dots_can, _costs.dots, _dots_run),
+        Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run),
     ]
     of_input = [
         Engine("gemm", "direct", _anything, _costs.gemm, _gemm_input),
         Engine("bf16x6", "direct", _bf16x6_input_can, _bf16x6_input_seconds, _bf16x6_input),
+        Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input),
     ]
-    of_weight = [Engine("gemm", "direct", _anything, _costs.gemm, _gemm_weight)]
+    of_weight = [
+        Engine("gemm", "direct", _anything, _costs.gemm_weight, _gemm_weight),
+        Engine("bf16x6", "direct", _bf16x6_can, _costs.bf16x6_weight, _bf16x6_weight),
+        Engine("depthwise", "direct", _depthwise_weight_can, _costs.depthwise_weight, _depthwise_weight),
+        Engine("fourier", "fft", _fourier_weight_can, _fourier_weight_seconds, _fourier_weight),
+    ]
     for m in (4, 2):
         name, can, seconds = f"winograd{m}", partial(_winograd_can, m), partial(_costs.winograd, m)
         layer.append(Engine(name, "winograd", can, seconds, partial(_winograd_run, m)))
         can, seconds = partial(_winograd_input_can, m), partial(_winograd_input_seconds, m)
         of_input.append(Engine(name, "winograd", can, seconds, partial(_winograd_input, m)))
-    layer.append(Engine("depthwise", "direct", _depthwise_can, _costs.depthwise, _depthwise_run))
-    layer.append(Engine("dots", "direct", _dots_can, _costs.dots, _dots_run))
-    layer.append(Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run))
-    of_input.append(Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input))
     return {"layer": layer, "input gradient": of_input, "weight gradient": of_weight}
 
 

@@ -20,8 +20,10 @@ ROWS = 8  # of the matrix of weights, in a tile
 GATHER = 0.04e-9  # an element of the matrix of windows
 WRITE = 0.15e-9  # an output
 PRODUCT_6 = 1 / 150e9  # of tiles of bfloat16, all six
-STEP = 32  # channels of a tile
+STEP = 32  # channels of a tile, or pixels of a gradient's
+ROWS_6 = 256  # outputs, or channels times taps, of a gradient's unit
 SPLIT = 0.45e-9  # an element of the input into its parts
+SPLIT_ROWS = 1e-9  # of an output's gradient
 PACK_6 = 0.7e-9  # a weight into its parts
 WEIGHT_BYTE = 1 / 20e9  # of weights, which do not stay in the cache
 TRANSFORM = 0.28e-9  # a point of a channel's tile
@@ -72,6 +74,28 @@ def bf16x6(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     return CALL + seconds
 
 
+def bf16x6_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Of the gradient of a weight: whole tiles of 32 pixels side by side, which go on from row to row."""
+    channels, outputs = geometry.channels // geometry.groups, geometry.outputs // geometry.groups
+    taps = math.prod(geometry.m)
+    gap = (geometry.m[-1] - 1) * geometry.dilation[-1] / geometry.stride[-1]
+    rows = geometry.batch * math.prod(geometry.n_out[:-1])
+    pixels = rows * min(geometry.n_out[-1] + gap, -(-geometry.n_out[-1] // STEP) * STEP)
+    whole = -(-channels // LANES) * -(-outputs // LANES) * LANES**2 * geometry.groups
+    seconds = pixels * whole * taps * PRODUCT_6
+    seconds += geometry.batch * geometry.channels * math.prod(geometry.n) * -(-outputs // ROWS_6) * 2 * SPLIT
+    seconds += pixels * geometry.outputs * -(-channels * taps // ROWS_6) * SPLIT_ROWS
+    return CALL + seconds + math.prod(geometry.w_shape) * PACK
+
+
+def gemm_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """The gradient of the weight: lanes of outputs; each group turns its own."""
+    pixels = geometry.batch * math.prod(geometry.n_out)
+    outputs = -(-geometry.outputs // geometry.groups // LANES) * LANES * geometry.groups
+    seconds = pixels * outputs * geometry.terms * PRODUCT + pixels * (outputs + geometry.channels) * GATHER
+    return CALL + seconds * _width(dtype)
+
+
 def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     """F(m x m, 3 x 3): (m + 2)^2 products of matrices, with a column for each tile of m x m outputs."""
     points = (m + 2) ** 2
@@ -92,6 +116,14 @@ def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float
     unrolled = len(geometry.m) > 1 and geometry.m[-2] in HEIGHTS
     seconds = geometry.products * (APART if unrolled else APART_ANY) + elements * BAND
     return CALL / 4 + planes * PLANE + seconds * _width(dtype)
+
+
+def depthwise_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Each gradient of an output meets whole vectors of taps."""
+    taps = math.prod(geometry.m[:-1]) * -(-geometry.m[-1] // LANES) * LANES
+    planes = geometry.batch * geometry.outputs
+    seconds = planes * math.prod(geometry.n_out) * taps * APART
+    return CALL + planes * PLANE + seconds * _width(dtype)
 
 
 def dots(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
