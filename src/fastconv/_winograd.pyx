@@ -46,7 +46,7 @@ cdef enum:
     MANY_BLOCKS = 4                 # for each thread: they divide the work well enough
     L1_PART = 1024                  # rows a multiple of this apart share too few cache sets
     PANEL_BYTES = 1280 * 1024       # of a panel's transformed taps, where they are to stay in L2
-    ONCE_BYTES = 16 * 1024 * 1024   # most memory for all blocks' transforms, for taps that serve once
+    MOST_BYTES = 16 * 1024 * 1024   # of transforms and sums that do not stay in L2
     CHUNK = 16                      # input channels whose taps are gathered at a time; at least the lanes
 cdef double PRODUCTS = 2e9          # per lane and second: a rough estimate
 
@@ -418,7 +418,8 @@ cdef void divide(Job* job, Py_ssize_t images):
     most = min(<Py_ssize_t>MOST_TILES, BLOCK_BYTES // (job.pitch * job.item))
     job.by_points = most < LEAST_TILES
     if job.by_points:
-        most = MOST_TILES
+        most = max(<Py_ssize_t>LEAST_TILES,
+                   min(<Py_ssize_t>MOST_TILES, MOST_BYTES // ((job.pitch + points * job.outputs) * job.item)))
     job.across = (job.tile_cols + most - 1) // most
     job.block_cols = (job.tile_cols + job.across - 1) // job.across
     job.across = (job.tile_cols + job.block_cols - 1) // job.block_cols
@@ -473,7 +474,7 @@ def correlate(cnp.ndarray x, Weights weights, bias, cnp.ndarray y, tuple lo, tup
     whole = job.v_bytes + (job.panels - 1) * job.sums + scratch if job.by_points else job.v_bytes + scratch
     if u is None:
         inputs, taps = job.blocks * job.v_bytes, job.panels * job.u_bytes
-        if inputs <= ONCE_BYTES and job.panels * inputs <= (2 + job.blocks) * taps:     # what goes beyond L2, or may
+        if inputs <= MOST_BYTES and job.panels * inputs <= (2 + job.blocks) * taps:     # what goes beyond L2, or may
             if job.u_bytes > PANEL_BYTES:
                 begin(&job, weights.w, weights.m, 1)
             g = taps_matrix(weights.m)

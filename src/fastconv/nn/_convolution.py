@@ -268,6 +268,41 @@ def finish(out: Any, y: Array, result: Array) -> Array:
     return returned
 
 
+def kind_of(rank: int, given: Parameters, x: Array, w: Array, prepared: bool) -> _calls.Kind | None:
+    """What to remember of a call that went well."""
+    if _compute.work_dtype(x.dtype) != x.dtype:
+        return None
+    shape = x.shape if x.ndim == rank + 2 else (1, *x.shape)
+    geometry = _geometry.layer(
+        shape, w.shape, given.stride, given.padding, given.dilation, given.groups, given.boundary
+    )
+    return _calls.kind(geometry, x.dtype, given.algorithm, x.ndim == rank + 1, prepared)
+
+
+_known: dict[Any, _calls.Kind] = {}
+
+
+def _key(words: tuple[Any, ...], numbers: tuple[Any, ...]) -> Any:
+    """What a kind of calls is found by, or None. 1 == True == 1.0: types belong to it."""
+    for value in numbers:
+        if type(value) is tuple:
+            if any(type(k) is not int for k in value):
+                return None
+        elif type(value) is not int and type(value) is not str:
+            return None
+    for value in words[5:]:
+        if type(value) is not str:
+            return None
+    return words, numbers
+
+
+def _fits(bias: Array | None, kind: _calls.Kind) -> bool:
+    """Whether a bias is what engines take."""
+    if bias is None:
+        return True
+    return bias.shape == (kind.geometry.outputs,) and bias.dtype == kind.dtype and bias.flags.aligned
+
+
 def _convolve(
     rank: int,
     input: Any,
@@ -301,38 +336,3 @@ def _convolve(
     if known is None and key is not None and layout == "NCHW":
         _calls.remember(_known, key, kind_of(rank, given, input, w, False))
     return y
-
-
-_known: dict[Any, _calls.Kind] = {}
-
-
-def _key(words: tuple[Any, ...], numbers: tuple[Any, ...]) -> Any:
-    """What a kind of calls is found by, or None. 1 == True == 1.0: types belong to it."""
-    for value in numbers:
-        if type(value) is tuple:
-            if any(type(k) is not int for k in value):
-                return None
-        elif type(value) is not int and type(value) is not str:
-            return None
-    for value in words[5:]:
-        if type(value) is not str:
-            return None
-    return words, numbers
-
-
-def _fits(bias: Array | None, kind: _calls.Kind) -> bool:
-    """Whether a bias is what engines take."""
-    if bias is None:
-        return True
-    return bias.shape == (kind.geometry.outputs,) and bias.dtype == kind.dtype and bias.flags.aligned
-
-
-def kind_of(rank: int, given: Parameters, x: Array, w: Array, prepared: bool) -> _calls.Kind | None:
-    """What to remember of a call that went well."""
-    if _compute.work_dtype(x.dtype) != x.dtype:
-        return None
-    shape = x.shape if x.ndim == rank + 2 else (1, *x.shape)
-    geometry = _geometry.layer(
-        shape, w.shape, given.stride, given.padding, given.dilation, given.groups, given.boundary
-    )
-    return _calls.kind(geometry, x.dtype, given.algorithm, x.ndim == rank + 1, prepared)
