@@ -79,6 +79,17 @@ def number(x: Any, name: str) -> int | float:
     return float(x)
 
 
+def numbers(x: Any, name: str) -> Array:
+    """Real numbers, as float64."""
+    a = _check.array(x, name)
+    if a.dtype.kind in "buifO":
+        try:
+            return a.astype(float)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise TypeError(f"{name} must hold real numbers, got {short(x)}")
+
+
 def truncate(x: Any) -> float:
     """A mass, from 0 to below 1."""
     if isinstance(x, (bool, np.bool_)) or not isinstance(x, (float, int, np.floating, np.integer)):
