@@ -164,7 +164,7 @@ def _run(
     if _settled(correlated, p, a, b, mode, cval, most, options):
         return _array(function(a, b, mode, cval=cval, **options))
     sums = _digits.sums(p, a, b, cval, workers)
-    _raise_if(any(not info.min <= y <= info.max for y in sums.flat), p)
+    _raise_if(any(not info.min <= y <= info.max for y in sums.reshape(-1)), p)
     return sums.astype(p.dtype)
 
 
@@ -181,7 +181,7 @@ def _integers(x: Any, name: str) -> Array:
     if not isinstance(x, np.ndarray) and found.dtype.kind in "fO":  # a list of integers that no dtype holds
         found = np.asarray(x, object)
     if found.dtype == object:
-        for value in found.flat:
+        for value in found.reshape(-1):  # .flat has 32 dimensions
             if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
                 raise TypeError(f"{name} must hold integers, got {short(value)}")
     elif found.dtype.kind not in "iu":

@@ -41,6 +41,10 @@ def weights(x: Any, name: str, log: bool) -> Array:
 
 def exact(x: Any, name: str) -> tuple[list[int], int]:
     """Integers or fractions as integers over one denominator."""
+    if isinstance(x, np.ndarray) and (x.ndim != 1 or x.dtype.kind not in "iuO"):
+        raise TypeError(
+            f"{name} must hold ints or Fractions where exact=True, got {x.ndim} axes of {x.dtype}"
+        )
     values = x.tolist() if isinstance(x, np.ndarray) else list(x)
     if not values:
         raise ValueError(f"{name} must hold at least one weight, got none")
