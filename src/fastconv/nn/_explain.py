@@ -71,8 +71,8 @@ def explain(
     >>> x, w = np.ones((1, 64, 56, 56), np.float32), np.ones((64, 64, 3, 3), np.float32)
     >>> nn.explain(x, w, padding=1, prepared=True).algorithm
     'winograd'
-    >>> nn.explain(x, w[:, :, :1, :1]).engine
-    'gemm'
+    >>> nn.explain(x, w[:, :1], padding=1, groups=64).engine
+    'depthwise'
     """
     weight = _check.array(weight, "weight")
     rank = weight.ndim - 2
