@@ -1,17 +1,16 @@
-"""The problems of fuzz_capi.py, chosen by what they reach: libFuzzer, by way of atheris.
+"""The problems of fuzz_capi.py, chosen by what they reach: libFuzzer, by atheris (pip install atheris).
 
-    python bench/fuzz_coverage.py -max_total_time=600       libFuzzer's options; a failed check ends it
+    LD_PRELOAD=$(python -c "import atheris; print(atheris.path())")/ubsan_with_fuzzer.so \\
+        python bench/fuzz_coverage.py -max_total_time=600       libFuzzer's options; a failed check ends it
 
-pip install atheris. What was built with `clang -fsanitize=fuzzer-no-link`, say _capi* and drivers, guides it.
+What was built with `clang -fsanitize=fuzzer-no-link`, say _capi* and the drivers, guides it.
 """
 
-import os
 import sys
 
-sys.setdlopenflags(os.RTLD_NOW | os.RTLD_GLOBAL)  # extensions call functions of libFuzzer
-import atheris  # noqa: E402
-import fuzz_capi  # noqa: E402
-import numpy as np  # noqa: E402
+import atheris
+import fuzz_capi
+import numpy as np
 
 
 class Choices:
