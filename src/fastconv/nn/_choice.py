@@ -72,7 +72,7 @@ def _gemm_weight(
 
 
 def _as_layer(g: Geometry) -> Geometry:
-    """The layer that a weight's gradient is, of one group: channels for images, and gradients of outputs for weights."""
+    """The layer that a weight's gradient is, of one group: channels are images, the gradient of y is the weight."""
     return g._replace(
         batch=g.channels, channels=g.batch, m=g.n_out, n_out=g.m, stride=g.dilation, dilation=g.stride
     )
@@ -138,7 +138,7 @@ def _depthwise_weight_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
 def _depthwise_weight(
     g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept
 ) -> None:
-    """Layers whose weights are the gradients of outputs, some rows of them at a time: sums apart are more exact."""
+    """Layers whose weights are gradients of outputs, some rows at a time: sums apart are more exact."""
     planes = x.reshape(1, g.batch * g.channels, *g.n)
     rows = max(1, TERMS // math.prod(g.n_out[1:]))
     part = np.empty((1, g.batch * g.outputs, *g.m), w.dtype)
@@ -208,10 +208,10 @@ def _engines() -> dict[str, list[Engine]]:
     layer.append(Engine("dots", "direct", _dots_can, _costs.dots, _dots_run))
     layer.append(Engine("fourier", "fft", _fourier.can, _costs.fourier, _fourier_run))
     of_input.append(Engine("depthwise", "direct", _depthwise_input_can, _costs.depthwise, _depthwise_input))
-    can, seconds = _depthwise_weight_can, _costs.depthwise_weight
-    of_weight.append(Engine("depthwise", "direct", can, seconds, _depthwise_weight))
-    can, seconds = _fourier_weight_can, _fourier_weight_seconds
-    of_weight.append(Engine("fourier", "fft", can, seconds, _fourier_weight))
+    of_weight += [
+        Engine("depthwise", "direct", _depthwise_weight_can, _costs.depthwise_weight, _depthwise_weight),
+        Engine("fourier", "fft", _fourier_weight_can, _fourier_weight_seconds, _fourier_weight),
+    ]
     return {"layer": layer, "input gradient": of_input, "weight gradient": of_weight}
 
 
