@@ -115,7 +115,8 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride,
     cdef Py_ssize_t scratch, units, rows, most
     cdef double seconds
     cdef cnp.ndarray off, to = gw if gw.flags.c_contiguous else np.empty_like(gw, order="C")
-    if gw.size == 0:
+    if gw.size == 0 or gy.size == 0:
+        gw.fill(0)
         return
     pose(&job, kernels_of(x.dtype), x, gy, (<object>gw).shape, groups, stride, dilation, lo, boundary)
     job.w, job.to_w = <const char*>cnp.PyArray_DATA(to), job.channels * job.taps

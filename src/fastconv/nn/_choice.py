@@ -72,7 +72,7 @@ def _gemm_weight(
 
 
 def _as_layer(g: Geometry) -> Geometry:
-    """The layer that a weight's gradient is, of one group: channels are images, the gradient of y is the weight."""
+    """The layer that a weight's gradient is, of one group: channels are images, y's gradient the weight."""
     return g._replace(
         batch=g.channels, channels=g.batch, m=g.n_out, n_out=g.m, stride=g.dilation, dilation=g.stride
     )
