@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 LAYERS = {
-    "machine": ["_version", "_cpu"],
+    "machine": ["_version", "_repr", "_cpu"],
     "kernels": [
         "_kernels.table",
         "_kernels.direct",
         "_kernels.fft",
         "_kernels.gemm",
+        "_kernels.spread",
         "_kernels.winograd",
         "_kernels.depthwise",
         "_kernels.dots",
         "_kernels.dot8",
+        "_kernels.bf16x6",
         "_kernels.bytes",
         "_kernels.box",
         "_kernels.stencil",
@@ -51,10 +53,13 @@ LAYERS = {
         "_missing",
         "_means",
         "_strip",
+        "_spread",
         "_layer",
         "_layer_gradients",
         "_layer_transposed",
         "_layer8",
+        "_bf16x6",
+        "_bf16x6_gradients",
         "_toom_cook",
         "_winograd",
         "_depthwise",
@@ -109,6 +114,7 @@ LAYERS = {
         "nn._fourier",
         "nn._choice",
         "nn._compute",
+        "nn._calls",
         "nn._convolution",
         "nn._explain",
         "nn._layers",
@@ -139,6 +145,7 @@ LAYERS = {
 }
 # These load no compiled module until a result is computed.
 PURE = [
+    "_repr",
     "_limbs",
     "_cost",
     "_check",

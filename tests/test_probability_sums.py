@@ -3,7 +3,6 @@
 import math
 from fractions import Fraction
 
-import matplotlib
 import mpmath
 import numpy as np
 import probabilities
@@ -12,8 +11,6 @@ import pytest
 import fastconv
 from fastconv import probability as pr
 from fastconv.probability import PMF
-
-matplotlib.use("Agg")
 
 DIE = np.full(6, 1 / 6)
 
@@ -155,10 +152,14 @@ def test_moments_cdf_and_quantiles():
     )
     sample = three.sample(20000, rng=1)
     assert abs(sample.mean() - 10.5) < 0.1 and sample.min() >= 3
-    axes = three.plot()
-    assert axes.get_ylabel() == "probability"
     tenths = PMF(np.full(11, 1 / 11), step=0.1)
     assert tenths.cdf(0.3) == pytest.approx(4 / 11)
+
+
+def test_plot():
+    pytest.importorskip("matplotlib").use("Agg")
+    axes = PMF(DIE, offset=1).plot()
+    assert axes.get_ylabel() == "probability"
 
 
 def test_truncation_is_counted():

@@ -34,6 +34,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
     _kernels                            compiled once per instruction set, chosen at import; see table.h
     _cpu                                what this processor can run
+    _repr                               arguments in messages
 """
 
 from importlib import import_module

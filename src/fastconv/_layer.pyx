@@ -24,6 +24,9 @@ from fastconv._threads import get_num_threads
 from fastconv._boundary cimport copy_strided
 from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
+from fastconv._spread cimport (
+    Spread, arrange, pack_spread, pad_bias, reach_of, spread_of, spread_unit, suits,
+)
 from fastconv._strip cimport (
     Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, point, pose, runs,
     seen_in_place, where,
@@ -93,7 +96,6 @@ cdef class Weights:
                         gemm.turn(of + ((g * self.outputs + o) * n + k) * item, n,
                                   to + (g * self.outputs * n + self.outputs * k + o * m) * item, rows, rows, m)
                         o += rows
-        self.flat = None
         return 0
 
     cdef (Py_ssize_t, Py_ssize_t) block(self, Py_ssize_t b) noexcept nogil:
@@ -289,7 +291,7 @@ def pack(w, groups):
     Weights
     """
     cdef Weights packed = Weights(w, groups)
-    packed.pack()
+    packed.prepared = True
     return packed
 
 
@@ -315,6 +317,7 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
         Called with the fraction done, some times a second.
     """
     cdef Job job
+    cdef Spread spread
     cdef Weights packed
     cdef Plan plan
     cdef cnp.ndarray of_bias
@@ -325,9 +328,24 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
     else:
         packed = Weights(w, x.shape[1] // w.shape[1] if w.shape[1] else 1)
     plan = plan_of(x, packed, y, stride, dilation, lo, boundary, wanted_units(workers))
+    if plan.turned:
+        spread = plan.spread
+        point(&spread.job, x, y)
+        spread.strip.x = spread.job.x
+        if spread.job.plain:
+            spread.job.w = <const char*>cnp.PyArray_DATA(packed.flat)
+        else:
+            if packed.spread is None:
+                packed.spread = pack_spread(&spread, packed.flat)
+            spread.job.w = <const char*>cnp.PyArray_DATA(packed.spread)
+        if bias is not None:
+            of_bias = pad_bias(&spread, bias)
+            spread.job.bias = <const char*>cnp.PyArray_DATA(of_bias)
+        run(&spread, <unit_function>spread_unit, plan.units, plan.seconds, plan.scratch, workers, tick, packed.kept)
+        return
     job = plan.job
     point(&job, x, y)
-    if packed.data is None and plan.rows is not None:
+    if not packed.prepared and plan.rows is not None:
         job.plain, job.w = True, <const char*>cnp.PyArray_DATA(packed.flat)
     else:
         if packed.data is None:
@@ -342,6 +360,8 @@ def forward(cnp.ndarray x, w, bias, cnp.ndarray y, tuple stride, tuple dilation,
 cdef class Plan:
     """What `forward` finds out from shapes and strides."""
     cdef Job job                        # without the arrays
+    cdef bint turned                    # outputs in the lanes:
+    cdef Spread spread                  # this instead
     cdef cnp.ndarray off
     cdef cnp.ndarray rows, numbers      # if weights are read once, so that they need not be packed
     cdef Py_ssize_t units, scratch
@@ -357,16 +377,36 @@ cdef Plan plan_of(cnp.ndarray x, Weights packed, cnp.ndarray y, tuple stride, tu
     cdef const fc_gemm* gemm = kernels_of(packed.dtype)
     cdef Plan plan
     key = (<size_t>gemm, packed.shape, packed.groups, (<object>x).shape, (<object>x).strides, (<object>y).shape,
-           (<object>y).strides, stride, dilation, lo, boundary, wanted)
+           (<object>y).strides, stride, dilation, lo, boundary, wanted, packed.prepared)
     plan = _plans.get(key)
     if plan is None:
         plan = Plan()
         pose(&plan.job, gemm, x, y, packed.shape, packed.groups, stride, dilation, lo, boundary)
         divide(plan, packed, y.size, wanted)
+        spread_layer(plan, packed, wanted)
         if len(_plans) >= PLANS:
             _plans.clear()
         _plans[key] = plan
     return plan
+
+
+cdef int spread_layer(Plan plan, Weights packed, Py_ssize_t wanted) except -1:
+    """The same with outputs in the lanes, where that is better."""
+    cdef Spread* spread = &plan.spread
+    cdef double seconds = plan.seconds * plan.units
+    spread.kernels, spread.job = spread_of(packed.dtype), plan.job
+    if not suits(spread):
+        return 0
+    spread.job.plain = False
+    plan.turned, plan.scratch = True, arrange(spread, wanted)
+    if not packed.prepared and boxes(&spread.job) == 1:
+        spread.job.plain = True
+        plan.scratch = arrange(spread, wanted)
+    plan.off = reach_of(spread)
+    spread.job.off = <const Py_ssize_t*>cnp.PyArray_DATA(plan.off)
+    plan.units = spread.job.groups * boxes(&spread.job) * spread.job.output_parts
+    plan.seconds = seconds / plan.units
+    return 0
 
 
 cdef void divide(Plan plan, Weights packed, Py_ssize_t size, Py_ssize_t wanted):

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from fastconv import _check, _convolve, _digits
 from fastconv._explain import error_bound
 from fastconv._problem import ZERO, Array, Problem
+from fastconv._repr import short
 
 __all__ = ["convolve", "correlate"]
 
@@ -182,7 +183,7 @@ def _integers(x: Any, name: str) -> Array:
     if found.dtype == object:
         for value in found.flat:
             if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-                raise TypeError(f"{name} must hold integers, got {value!r}")
+                raise TypeError(f"{name} must hold integers, got {short(value)}")
     elif found.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, got dtype {found.dtype}")
     return found
@@ -190,7 +191,7 @@ def _integers(x: Any, name: str) -> Array:
 
 def _whole(cval: Any) -> int:
     if isinstance(cval, (bool, np.bool_)) or not hasattr(cval, "__index__"):
-        raise TypeError(f"cval must be an integer, got {cval!r}")
+        raise TypeError(f"cval must be an integer, got {short(cval)}")
     return int(cval)
 
 

@@ -5,6 +5,7 @@
      v_D            one vector                          D_load, D_store   unaligned
      D_wa, D_wb     one tap, broadcast                  D_maca, D_macb    acc + tap * x
      D_join(a, b)   the result of the accumulators       D_add
+     D_store_first(p, v, n)   the first n elements (f32, f64)
      D_even(a, b)   elements 0, 2, 4 ... of both (f32, f64);  D_zip_lo, D_zip_hi   a0 b0 a1 b1 ..., the first or second half
      D_between(lo, hi, r)   the vector r elements after lo; hi begins STEP bytes (a shuffle's reach) after it
      D_after(lo, hi, r)     the same where hi follows lo, r elements of 16 bytes at most (f32, f64)
@@ -158,6 +159,14 @@ FC_ONE(i32, uint32_t)
 #  define FC_EVENS_F32 FC_EVENS_4
 #  define FC_EVENS_F64 FC_EVENS_2
 #endif
+/* The first n elements, 0 <= n <= lanes. */
+#if FC_VECTOR_BYTES == 64 && defined(__AVX512F__)
+#  define f32_store_first(p, v, n) _mm512_mask_storeu_ps((p), (__mmask16)((1u << (n)) - 1), (__m512)(v))
+#  define f64_store_first(p, v, n) _mm512_mask_storeu_pd((p), (__mmask8)((1u << (n)) - 1), (__m512d)(v))
+#else
+FC_INLINE void f32_store_first(e_f32 *p, v_f32 v, ptrdiff_t n) { memcpy(p, &v, n * sizeof(e_f32)); }
+FC_INLINE void f64_store_first(e_f64 *p, v_f64 v, ptrdiff_t n) { memcpy(p, &v, n * sizeof(e_f64)); }
+#endif
 #if defined(__has_builtin)
 #  if __has_builtin(__builtin_shufflevector)
 #    define fc_shuffle __builtin_shufflevector
@@ -275,6 +284,8 @@ FC_INLINE v_i64n i64n_maca(v_i64n acc, v_i64n w, v_i64n x) {
 
 FC_SCALAR(f32, float)
 FC_SCALAR(f64, double)
+FC_INLINE void f32_store_first(e_f32 *p, v_f32 v, ptrdiff_t n) { if (n > 0) *p = v; }
+FC_INLINE void f64_store_first(e_f64 *p, v_f64 v, ptrdiff_t n) { if (n > 0) *p = v; }
 FC_INLINE v_f32 f32_even(v_f32 a, v_f32 b) { (void)b; return a; }
 FC_INLINE v_f64 f64_even(v_f64 a, v_f64 b) { (void)b; return a; }
 FC_INLINE v_f32 f32_zip_lo(v_f32 a, v_f32 b) { (void)b; return a; }

@@ -19,6 +19,12 @@ PRODUCT = 1 / 75e9  # of matrices in the cache
 ROWS = 8  # of the matrix of weights, in a tile
 GATHER = 0.04e-9  # an element of the matrix of windows
 WRITE = 0.15e-9  # an output
+PRODUCT_6 = 1 / 150e9  # of tiles of bfloat16, all six
+STEP = 32  # channels of a tile, or pixels of a gradient's
+ROWS_6 = 256  # outputs, or channels times taps, of a gradient's unit
+SPLIT = 0.45e-9  # an element of the input into its parts
+SPLIT_ROWS = 1e-9  # of an output's gradient
+PACK_6 = 0.7e-9  # a weight into its parts
 WEIGHT_BYTE = 1 / 20e9  # of weights, which do not stay in the cache
 TRANSFORM = 0.28e-9  # a point of a channel's tile
 POINT_BYTE = 1 / 40e9  # of transformed weights
@@ -32,9 +38,10 @@ MIX_MANY = 7e-9  # where those of the kernels do not stay in the cache
 FEW_PAIRS = 1024  # of channels and outputs, for which they do
 SPECTRUM = 3.5e-9  # a point of a kernel's transform
 PACK = 0.6e-9  # a weight
-PACK_POINT = 0.9e-9  # of a transformed kernel
+PACK_KERNEL = 4e-9  # a kernel of 3 x 3 taps
+PACK_POINT = 0.09e-9  # of its transform
 BAND = 0.1e-9  # an element of a plane that is read or written
-PLANE = 50e-9
+PLANE = 15e-9
 APART = 1 / 50e9  # a product of planes
 
 
@@ -47,6 +54,36 @@ def gemm(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     if not prepared:
         seconds += weights * PACK
     return CALL + seconds * _width(dtype)
+
+
+def bf16x6(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Whole tiles of 16 pixels, which go on from row to row, of channels and of outputs."""
+    channels, outputs = geometry.channels // geometry.groups, geometry.outputs // geometry.groups
+    gap = (geometry.m[-1] - 1) * geometry.dilation[-1] / geometry.stride[-1]
+    rows = geometry.batch * math.prod(geometry.n_out[:-1])
+    pixels = rows * min(geometry.n_out[-1] + gap, -(-geometry.n_out[-1] // LANES) * LANES)
+    terms = -(-channels // STEP) * STEP * math.prod(geometry.m)
+    weights = geometry.groups * outputs * terms
+    seconds = pixels * -(-outputs // LANES) * LANES * geometry.groups * terms * PRODUCT_6
+    seconds += geometry.batch * geometry.channels * math.prod(geometry.n) * SPLIT
+    seconds += pixels * geometry.outputs * WRITE + weights * 6 * WEIGHT_BYTE
+    if not prepared:
+        seconds += weights * PACK_6
+    return CALL + seconds
+
+
+def bf16x6_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Of the gradient of a weight: whole tiles of 32 pixels side by side, which go on from row to row."""
+    channels, outputs = geometry.channels // geometry.groups, geometry.outputs // geometry.groups
+    taps = math.prod(geometry.m)
+    gap = (geometry.m[-1] - 1) * geometry.dilation[-1] / geometry.stride[-1]
+    rows = geometry.batch * math.prod(geometry.n_out[:-1])
+    pixels = rows * min(geometry.n_out[-1] + gap, -(-geometry.n_out[-1] // STEP) * STEP)
+    whole = -(-channels // LANES) * -(-outputs // LANES) * LANES**2 * geometry.groups
+    seconds = pixels * whole * taps * PRODUCT_6
+    seconds += geometry.batch * geometry.channels * math.prod(geometry.n) * -(-outputs // ROWS_6) * 2 * SPLIT
+    seconds += pixels * geometry.outputs * -(-channels * taps // ROWS_6) * SPLIT_ROWS
+    return CALL + seconds + math.prod(geometry.w_shape) * PACK
 
 
 def gemm_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
@@ -67,7 +104,7 @@ def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -
     seconds += points * tiles * (geometry.channels + 0.75 * outputs) * TRANSFORM
     seconds += points * pairs * 4 * POINT_BYTE
     if not prepared:
-        seconds += points * pairs * PACK_POINT
+        seconds += pairs * (PACK_KERNEL + points * PACK_POINT)
     return CALL / 2 + seconds * _width(dtype)
 
 

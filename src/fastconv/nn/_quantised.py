@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from fastconv import _check, _layer8
 from fastconv._problem import Array
+from fastconv._repr import short
 from fastconv.nn import _arguments, _geometry
 from fastconv.nn._arguments import Ints, Layout, Padding
 from fastconv.nn._convolution import WEIGHT_AXES, checked_bias, checked_input, finish, place
@@ -286,20 +287,20 @@ def _zero_point(value: Any, name: str, dtype: np.dtype[Any], outputs: int) -> Ar
     """One int of the dtype's range, or one for each output."""
     zeros = _check.array(value, name)
     if zeros.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be of integers, got {value!r}")
+        raise TypeError(f"{name} must be of integers, got {short(value)}")
     info = np.iinfo(dtype)
     if zeros.size and not (info.min <= zeros.min() and zeros.max() <= info.max):
-        raise ValueError(f"{name} must be from {info.min} to {info.max}, got {value!r}")
+        raise ValueError(f"{name} must be from {info.min} to {info.max}, got {short(value)}")
     return _one_or_each(zeros, name, outputs).astype(np.int32)
 
 
 def _scale(value: Any, name: str, outputs: int) -> Array:
     scales = _check.array(value, name)
     if scales.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be of real numbers, got {value!r}")
+        raise TypeError(f"{name} must be of real numbers, got {short(value)}")
     scales = _one_or_each(scales, name, outputs).astype(np.float64)
     if not ((scales > 0) & np.isfinite(scales)).all():
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+        raise ValueError(f"{name} must be positive and finite, got {short(value)}")
     return scales
 
 
