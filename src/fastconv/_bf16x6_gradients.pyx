@@ -177,7 +177,8 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride,
     cdef int unusable = 0, threads = workers if workers > 0 else get_num_threads()
     cdef Py_ssize_t units, most, scratch
     cdef cnp.ndarray off, to = gw if gw.flags.c_contiguous else np.empty_like(gw, order="C")
-    if gw.size == 0:
+    if gw.size == 0 or gy.size == 0:
+        gw.fill(0)
         return True
     pose(job, &TABLE.dtype[<int>DTYPES[np.dtype(np.float32)]], x, gy, (<object>gw).shape, groups, stride, dilation, lo,
          boundary)
