@@ -191,7 +191,8 @@ def _depthwise_input(
     """A layer without strides for each phase of the stride."""
     rank = len(g.n)
     for first, taps, step, lo in _layer_transposed.phases(g.m, g.stride, g.dilation, g.lo):
-        part = x[(..., *(slice(i, None, s) for i, s in zip(first, g.stride)))]
+        of_phase: tuple[Any, ...] = (..., *(slice(i, None, s) for i, s in zip(first, g.stride)))
+        part = x[of_phase]
         turned = np.ascontiguousarray(w[(..., *taps)])
         if turned.size:
             _depthwise.correlate(y, turned, bias, part, (1,) * rank, step, lo, (0,) * rank, workers)
