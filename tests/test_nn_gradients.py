@@ -1,10 +1,12 @@
 """Gradients of layers and transposed layers: against `reference_nn`, finite differences, the adjoint."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from nn_cases import BOUNDARIES, Case, back, check, layers, numbers, seen_as
 
 from fastconv import nn
@@ -73,6 +75,32 @@ def check_engines_of_weight(case):
         check(w, want, bound, len(g) * math.prod(case.size) + 1)
         names.add(name)
     return names
+
+
+@settings(max_examples=60)
+@given(layers(["f", "d"], ["zeros"]), st.booleans())
+def test_engines_of_the_input(case, apart):
+    if not case.x.size:
+        return
+    if apart:  # one channel in each group
+        channels = case.x.shape[1]
+        case = replace(case, w=case.w[:1, :1].repeat(channels, 0), groups=channels)
+    geometry = _geometry.layer(
+        case.x.shape, case.w.shape, case.stride, case.pads, case.dilation, case.groups, "zero"
+    )
+    g = numbers(np.random.default_rng(2), geometry.y_shape, case.x.dtype)
+    bias = numbers(np.random.default_rng(3), case.x.shape[1], case.x.dtype)
+    at = bias.reshape(-1, *(1,) * case.rank)
+    want = case.input_gradient(g) + at
+    magnitude = (case.input_gradient(g, magnitude=True) + np.abs(at)).max(initial=0)
+    names = set()
+    for engine in _choice.ENGINES["input gradient"]:
+        if engine.can(geometry, case.x.dtype):
+            x = np.full(case.x.shape, np.nan, case.x.dtype)
+            engine.run(geometry, g, case.w, bias, x, 1, {})
+            check(x, want.astype(x.dtype), magnitude, math.prod(case.w.shape) + 1, 2)
+            names.add(engine.name)
+    assert names >= ({"gemm", "depthwise"} if apart else {"gemm"})
 
 
 @settings(max_examples=60)

@@ -81,7 +81,7 @@ cdef extern from *:
         fc_cpuid(7, r);
         return HAS(r[ECX], BIT(11));
     }
-    /* AMX with bfloat16, on a processor with VNNI, where the kernel lets this process use the registers of tiles:
+    /* AMX with bfloat16 and bytes, on a processor with VNNI, where the kernel lets this process use the registers of tiles:
        Linux grants them on request. */
     #if defined(__linux__)
     #include <sys/syscall.h>
@@ -90,8 +90,8 @@ cdef extern from *:
         enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
         uint32_t r[4];
         if (!fc_x86_vnni()) return 0;
-        fc_cpuid(7, r);                     /* AMX-BF16 AMX-TILE */
-        return HAS(r[EDX], BIT(22) | BIT(24)) && HAS(fc_saved_registers(), 0x60000) &&
+        fc_cpuid(7, r);                     /* AMX-BF16 AMX-TILE AMX-INT8 */
+        return HAS(r[EDX], BIT(22) | BIT(24) | BIT(25)) && HAS(fc_saved_registers(), 0x60000) &&
             syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0;
     }
     #else

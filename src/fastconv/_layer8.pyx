@@ -13,7 +13,7 @@ written. The caller has validated everything.
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int8_t, int32_t, uint8_t, uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
 import numpy as np
@@ -49,6 +49,17 @@ cdef fc_gemm FOURS = TABLE.dtype[DTYPES[np.dtype(np.int32)]]       # moves them;
 FOURS.rows, FOURS.vectors, FOURS.reach_vectors = DOT8.rows, DOT8.vectors, 0
 
 
+cdef inline Py_ssize_t whole(Py_ssize_t n, Py_ssize_t unit) noexcept nogil:
+    """n made a multiple of the unit."""
+    return parts_of(n, unit) * unit
+
+
+cdef void fill(uint32_t* to, Py_ssize_t n, uint32_t value) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        to[i] = value
+
+
 cdef class Weights:
     """Weights (O, C / groups, *K) of bytes as the tiles read them: by group, block and panel of outputs, [k][output].
 
@@ -65,6 +76,7 @@ cdef class Weights:
     cdef Py_ssize_t outputs, channels, taps             # of a group: outputs, fours of channels
     cdef Py_ssize_t block_channels, block_taps, tap_parts, blocks
     cdef cnp.ndarray data
+    cdef cnp.ndarray places                             # of each block's first weight of a group; of the next group's
     cdef cnp.ndarray ones                               # an output whose weights are 1, [k] of a block; the last block's
     cdef dict kept
 
@@ -84,8 +96,9 @@ cdef class Weights:
 
     cdef int pack(self, cnp.ndarray w, int flip) except -1:
         """flip: bits of each byte to be inverted, so that it is signed."""
-        cdef Py_ssize_t g, b, o, i, j, q, c, t, k, n, rows, n_taps, terms = self.channels * self.taps
-        cdef Py_ssize_t per_group = w.shape[1], taps = self.taps, line = self.block_channels * self.block_taps
+        cdef Py_ssize_t g, b, o, i, j, q, c, t, k, n, rows, n_taps
+        cdef Py_ssize_t per_group = w.shape[1], taps = self.taps, groups_of = self.groups, m
+        cdef Py_ssize_t line = whole(self.block_channels * self.block_taps, DOT8.depth)
         cdef cnp.ndarray lines = np.empty((DOT8.rows + 1) * (line + DOT8.lanes), np.uint32)
         cdef cnp.ndarray lack = np.full(max(1, self.taps), flip, np.uint8)
         cdef const uint8_t* of = <const uint8_t*>cnp.PyArray_DATA(w)
@@ -94,9 +107,15 @@ cdef class Weights:
         cdef const uint8_t* four[FOUR]
         cdef uint32_t* found = <uint32_t*>cnp.PyArray_DATA(lines)
         cdef uint32_t* to
+        cdef uint32_t* at
         cdef int32_t* totals
+        cdef const Py_ssize_t* starts
         self.totals = np.zeros(w.shape[0], np.int32)
-        self.data = aligned(max(1, w.shape[0] * terms) * FOUR)
+        self.places = np.zeros(self.blocks + 1, np.intp)
+        for b in range(self.blocks):
+            self.places[b + 1] = self.places[b] + whole(self.block(b)[1], DOT8.depth) * whole(self.outputs, DOT8.unit)
+        starts = <const Py_ssize_t*>cnp.PyArray_DATA(self.places)
+        self.data = aligned(max(<Py_ssize_t>1, groups_of * starts[self.blocks]) * FOUR)
         self.ones = np.full((2, max(1, line)), 0x01010101, np.uint32)
         if per_group % FOUR:
             n = self.block(self.blocks - 1)[1]
@@ -126,7 +145,19 @@ cdef class Weights:
                                            flip * 0x01010101u)
                                 row += FOUR * self.taps
                             totals[g * self.outputs + o + i] += DOT8.total(found + i * line, n)
-                        FOURS.turn(found, line, to + self.outputs * (g * terms + k) + o * n, rows, rows, n)
+                            fill(found + i * line + n, whole(n, DOT8.depth) - n, 0)
+                        at = to + g * starts[self.blocks] + starts[b] + o * whole(n, DOT8.depth)
+                        if DOT8.depth == 1:
+                            FOURS.turn(found, line, at, rows, rows, n)
+                        else:
+                            m = whole(rows, DOT8.unit)
+                            for k in range(parts_of(n, DOT8.depth)):
+                                for i in range(m):
+                                    if i < rows:
+                                        memcpy(at, found + i * line + k * DOT8.depth, DOT8.depth * FOUR)
+                                    else:
+                                        fill(at, DOT8.depth, 0)
+                                    at += DOT8.depth
                         o += rows
         return 0
 
@@ -143,7 +174,8 @@ cdef struct Bytes:
     Py_ssize_t[SIDES] step          # bytes from one element of x to the next
     Py_ssize_t channels             # bytes of a group
     uint32_t fill, flip             # a four outside x; bits of x's to be inverted
-    const int32_t* bias
+    const Py_ssize_t* places        # of weights: elements to the block of a group; of the last entry: to the next group
+    const int32_t* bias             # and unit - 1 values more
     const int32_t* w_zero           # of each output, or NULL
     const uint32_t* ones            # of a block; of the last one
     Py_ssize_t line
@@ -151,12 +183,6 @@ cdef struct Bytes:
     double zero, least, most
     Py_ssize_t pixels               # of a box, at most: in whole vectors
     Py_ssize_t panels, xs, less, scaled     # bytes from the scratch
-
-
-cdef void fill(uint32_t* to, Py_ssize_t n, uint32_t value) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        to[i] = value
 
 
 cdef void load_rows(const Bytes* of, const Box* box, const uint8_t* x, const Py_ssize_t* at, uint32_t* to) noexcept nogil:
@@ -237,7 +263,7 @@ cdef Py_ssize_t panels_of(const Bytes* of, const Box* box, Panel* panels) noexce
         panels[i].width = panels[i].vectors * DOT8.lanes
         panels[i].n = min(pixels - panels[i].pixel, panels[i].width)
         panels[i].y = NULL
-        if run and panels[i].n == panels[i].width and panels[i].pixel % run + panels[i].n <= run:
+        if run and box.outputs % DOT8.unit == 0 and panels[i].n == panels[i].width and panels[i].pixel % run + panels[i].n <= run:
             where(box, panels[i].pixel, at)
             panels[i].y = output(&of.job, box, at)
     return count
@@ -247,7 +273,7 @@ cdef void multiply(const Bytes* of, const Box* box, const Panel* panel, const ui
                    const uint32_t* x, Py_ssize_t o, bint first, bint last, char* scratch) noexcept nogil:
     """The sums of a tile's outputs, from number o of the box on, for n products; with those of other blocks."""
     cdef Py_ssize_t width = panel.width, m = min(<Py_ssize_t>DOT8.rows, box.outputs - o), pitch = width * FOUR, j
-    cdef Py_ssize_t number = box.group * of.job.outputs + box.output + o, start = panel.pixel * box.outputs
+    cdef Py_ssize_t number = box.group * of.job.outputs + box.output + o, start = panel.pixel * whole(box.outputs, DOT8.unit)
     cdef int32_t* sums = <int32_t*>(scratch + of.job.sums) + start + o * width
     cdef const int32_t* bias = of.bias + number if first else NULL
     cdef int32_t* c = sums
@@ -276,7 +302,7 @@ cdef void layer_unit(const Bytes* of, Py_ssize_t unit, char* scratch) noexcept n
     cdef const Job* job = &of.job
     cdef fc_piece[MOST_PIECES] pieces
     cdef Panel[PIXELS] panels
-    cdef Py_ssize_t count, tiles, pixels, i, p, o, b, k, n, channel, n_channels, tap
+    cdef Py_ssize_t count, tiles, pixels, i, p, o, b, n, depth, channel, n_channels, tap
     cdef const uint32_t* w
     cdef const uint32_t* ones
     cdef uint32_t* x
@@ -285,25 +311,30 @@ cdef void layer_unit(const Bytes* of, Py_ssize_t unit, char* scratch) noexcept n
     box.group = cut(job, cut_outputs(job, unit, &box), &box)
     count, tiles = panels_of(of, &box, panels), parts_of(box.outputs, DOT8.rows)
     pixels = panels[count - 1].pixel + panels[count - 1].width
+    if DOT8.begin != NULL:
+        DOT8.begin()
     for b in range(job.blocks):
         channel, tap = b // job.tap_parts * job.block_channels, b % job.tap_parts * job.block_taps
         n_channels = min(job.block_channels, job.channels - channel)
-        k, n = channel * job.taps + tap, n_channels * min(job.block_taps, job.taps - tap)
+        n = n_channels * min(job.block_taps, job.taps - tap)
         if tap == 0:
             load_fours(of, &box, channel, n_channels, <uint32_t*>scratch)
-        w = <const uint32_t*>job.w + (box.group * job.channels * job.taps + k) * job.outputs + box.output * n
+        depth = whole(n, DOT8.depth)
+        w = <const uint32_t*>job.w + box.group * of.places[job.blocks] + of.places[b] + box.output * depth
         ones = of.ones + (of.line if channel + n_channels == job.channels else 0)
-        wide = n * pixels * FOUR <= NEAR        # then rows of y are written whole
+        wide = depth * pixels * FOUR <= NEAR        # then rows of y are written whole
         for i in range(count * tiles):
             p, o = (i % count, i // count * DOT8.rows) if wide else (i // tiles, i % tiles * DOT8.rows)
-            x = <uint32_t*>(scratch + of.panels) + (panels[p].pixel * n if wide else 0)
+            x = <uint32_t*>(scratch + of.panels) + (panels[p].pixel * depth if wide else 0)
             if o == 0:
                 FOURS.gather(scratch, job.off + tap, n, pieces,
                              pieces_of(job, &box, panels[p].pixel, panels[p].n, pieces), x, panels[p].width)
                 if of.w_zero != NULL:
-                    DOT8.tile[0][panels[p].vectors - 1](n, ones, x, panels[p].width, &none, NULL, 0,
-                                                        <int32_t*>(scratch + of.xs) + panels[p].pixel, panels[p].width)
-            multiply(of, &box, &panels[p], w + o * n, n, x, o, b == 0, b == job.blocks - 1, scratch)
+                    DOT8.line[panels[p].vectors - 1](n, ones, x, panels[p].width, &none, NULL, 0,
+                                                     <int32_t*>(scratch + of.xs) + panels[p].pixel, panels[p].width)
+            multiply(of, &box, &panels[p], w + o * depth, n, x, o, b == 0, b == job.blocks - 1, scratch)
+    if DOT8.end != NULL:
+        DOT8.end()
 
 
 # ---- the driver --------------------------------------------------------------------------------------------------
@@ -366,7 +397,7 @@ cdef void divide(Plan plan, cnp.ndarray x, Weights w, cnp.ndarray y, tuple strid
         pixels *= job.side[a].extent
     pixels = parts_of(pixels, DOT8.lanes) * DOT8.lanes
     at, width = parts_of(plan.scratch, 64) * 64, DOT8.lanes * DOT8.vectors
-    of.panels, at = at, at + (max(w.block_channels * w.block_taps * width, NEAR // FOUR) + DOT8.lanes) * FOUR
+    of.panels, at = at, at + (max(whole(w.block_channels * w.block_taps, DOT8.depth) * width, NEAR // FOUR) + DOT8.lanes) * FOUR
     of.xs, at = at, at + pixels * FOUR
     of.less, at = at, at + DOT8.rows * width * FOUR
     of.scaled, plan.scratch = at, at + job.output_extent * pixels
@@ -404,6 +435,7 @@ def forward(cnp.ndarray x, Weights w, int x_zero, cnp.ndarray w_zero, cnp.ndarra
     """
     cdef Plan plan
     cdef Bytes of
+    cdef cnp.ndarray biases
     if y.size == 0:
         return
     plan = plan_of(x, w, y, stride, dilation, lo, wanted_units(workers))
@@ -412,7 +444,10 @@ def forward(cnp.ndarray x, Weights w, int x_zero, cnp.ndarray w_zero, cnp.ndarra
     of.job.w = <const char*>cnp.PyArray_DATA(w.data)
     of.flip = 0x80808080u if x.dtype == np.int8 else 0
     of.fill = <uint32_t>x_zero * 0x01010101u
-    of.bias = <const int32_t*>cnp.PyArray_DATA(bias)
+    of.places = <const Py_ssize_t*>cnp.PyArray_DATA(w.places)
+    biases = np.zeros(bias.size + DOT8.unit - 1, np.int32)
+    (<object>biases)[:bias.size] = bias
+    of.bias = <const int32_t*>cnp.PyArray_DATA(biases)
     of.w_zero = <const int32_t*>cnp.PyArray_DATA(w_zero) if w_zero is not None else NULL
     of.ones, of.line = <const uint32_t*>cnp.PyArray_DATA(w.ones), w.ones.shape[1]
     of.factors = NULL

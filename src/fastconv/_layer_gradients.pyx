@@ -20,13 +20,11 @@ from fastconv._strip cimport (
 
 cnp.import_array()
 
-cdef extern from "simd.h" nogil:
-    void fc_prefetch(const void*)
-
 cdef enum:
-    LINE = 64                       # bytes of the cache
-    GRADIENT_PIXELS = 160           # of the sums of a weight's gradient, about
-    GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
+    PIXELS = 224                    # that are summed in one go, about
+    OUTPUTS = 256                   # of a unit, at most: the strip is laid out once for them
+    ROWS = 2304                     # products of channel and tap of a unit, at most
+    SUMS = 1 << 18                  # of a unit, about
     FEW_ROWS = 128                  # at least, if several threads want units
 
 
@@ -48,64 +46,54 @@ cdef void turn_pixels(const Job* job, const Box* box, Py_ssize_t pixels, char* p
         pixel += run
 
 
-cdef void fetch(const char* lines, Py_ssize_t pitch, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t bytes) noexcept nogil:
-    """Bring what the next box reads of some lines to the cache: they are too far apart to be foreseen."""
-    cdef Py_ssize_t i, j
-    for i in range(begin, end):
-        j = 0
-        while j < bytes:
-            fc_prefetch(lines + i * pitch + j)
-            j += LINE
-
-
 cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
-    """The gradient of some channels' weights for some outputs: sums [c, t][output] over boxes of pixels, in order."""
-    cdef Box box, ahead
+    """The gradient of some channels' weights for some outputs: sums [c, t][output] over boxes of pixels, in order.
+
+    Outputs are taken some vectors at a time: a panel [pixel][output] of these stays in L1.
+    """
+    cdef Box box, part
     cdef const fc_gemm* gemm = job.gemm
-    cdef Py_ssize_t item = job.item, left = cut_outputs(job, unit, &box)
+    cdef Py_ssize_t item = job.item, lanes = gemm.lanes, left = cut_outputs(job, unit, &box)
     cdef Py_ssize_t block = left % job.blocks, tap = block % job.tap_parts * job.block_taps
     cdef Py_ssize_t channel = block // job.tap_parts * job.block_channels
     cdef Py_ssize_t channels = min(job.block_channels, job.channels - channel)
     cdef Py_ssize_t rows = channels * min(job.block_taps, job.taps - tap)
-    cdef Py_ssize_t vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
-    cdef Py_ssize_t part, pixels, r, m
+    cdef Py_ssize_t vectors = parts_of(box.outputs, lanes), panels = parts_of(vectors, gemm.reach_vectors)
+    cdef Py_ssize_t i, p, v, nv, pixels, width, r, m
     cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
-    cdef Py_ssize_t last = boxes(job) - 1
-    cdef Py_ssize_t[4] start = [0, 0, 0, 0]
-    cdef bint together
     cdef char* sums = scratch + job.sums
     cdef char* to
     cdef const char* x
     box.group = left // job.blocks
     memset(scratch + job.panel, 0, job.at - job.panel)
-    for part in range(boxes(job)):
-        cut(job, part, &box)
+    for i in range(boxes(job)):
+        cut(job, i, &box)
+        part = box
         pixels = box.images * box.n[0] * box.n[1] * box.n[2]
         places(job, &box, at)
-        together = runs(job, &box) >= pixels
-        turn_pixels(job, &box, pixels, scratch + job.panel, width)
         if job.in_place:
             x = seen_in_place(job, &box, channel)
         else:
             x = scratch
             load_strip(job, &box, channel, channels, scratch)
-        ahead = box
-        cut(job, min(part + 1, last), &ahead)
-        r = 0
-        while r < rows:
-            m = min(gemm.reach_rows[vectors - 1], rows - r)
-            to = sums + r * width * item
-            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width,
-                                           to if part else NULL, width, to, width)
-            if together:
-                fetch(output(job, &ahead, start), job.y_output, r * box.outputs // rows, (r + m) * box.outputs // rows,
-                      pixels * item)
-                if job.in_place:
-                    fetch(seen_in_place(job, &ahead, channel), job.x_channel, r * channels // rows,
-                          (r + m) * channels // rows, pixels * item)
-            r += m
-    to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps + tap) * item
-    gemm.turn(sums, width, to, job.to_w, rows, box.outputs)
+        for p in range(panels):
+            v = p * vectors // panels
+            nv = (p + 1) * vectors // panels - v
+            width = nv * lanes
+            part.output, part.outputs = box.output + v * lanes, min(width, box.outputs - v * lanes)
+            turn_pixels(job, &part, pixels, scratch + job.panel, width)
+            r = 0
+            while r < rows:
+                m = min(gemm.reach_rows[nv - 1], rows - r)
+                to = sums + (v * lanes * rows + r * width) * item
+                gemm.reach[m - 1][nv - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width,
+                                          to if i else NULL, width, to, width)
+                r += m
+    for p in range(panels):
+        v = p * vectors // panels
+        width = ((p + 1) * vectors // panels - v) * lanes
+        to = <char*>job.w + ((box.group * job.outputs + box.output + v * lanes) * job.to_w + channel * job.taps + tap) * item
+        gemm.turn(sums + v * lanes * rows * item, width, to, job.to_w, rows, min(width, box.outputs - v * lanes))
 
 
 def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride, tuple dilation, tuple lo,
@@ -124,21 +112,24 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride,
         As for `forward`.
     """
     cdef Job job
-    cdef Py_ssize_t scratch, units, most
+    cdef Py_ssize_t scratch, units, rows, most
     cdef double seconds
     cdef cnp.ndarray off, to = gw if gw.flags.c_contiguous else np.empty_like(gw, order="C")
-    if gw.size == 0:
+    if gw.size == 0 or gy.size == 0:
+        gw.fill(0)
         return
     pose(&job, kernels_of(x.dtype), x, gy, (<object>gw).shape, groups, stride, dilation, lo, boundary)
     job.w, job.to_w = <const char*>cnp.PyArray_DATA(to), job.channels * job.taps
-    job.block_taps = equal(job.taps, GRADIENT_ROWS)
+    job.output_extent = equal(job.outputs, OUTPUTS, job.gemm.lanes)
+    rows = min(<Py_ssize_t>ROWS, SUMS // job.output_extent)
+    job.block_taps = equal(job.taps, rows)
     job.tap_parts = parts_of(job.taps, job.block_taps)
-    job.output_extent = equal(job.outputs, job.gemm.reach_vectors * job.gemm.lanes, job.gemm.lanes)
     most = job.channels * job.groups * parts_of(job.outputs, job.output_extent) // wanted_units(workers)
-    most = min(max(most, parts_of(FEW_ROWS, job.taps)), max(<Py_ssize_t>1, GRADIENT_ROWS // job.taps))
+    most = min(max(most, parts_of(FEW_ROWS, job.taps)), max(<Py_ssize_t>1, rows // job.taps))
     job.block_channels = equal(job.channels, most)
     job.blocks = parts_of(job.channels, job.block_channels) * job.tap_parts
-    scratch = lay_out(&job, GRADIENT_PIXELS)
+    lay_out(&job, PIXELS)
+    scratch = job.sums + job.block_channels * job.block_taps * job.output_extent * job.item
     off = offsets(&job)
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
     units = job.groups * job.output_parts * job.blocks

@@ -1,10 +1,15 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 _Array = np.ndarray[Any, Any]
 
+_Ints = tuple[int, ...]
+
+def phases(
+    taps: _Ints, stride: _Ints, dilation: _Ints, lo: _Ints
+) -> Iterator[tuple[_Ints, tuple[Any, ...], _Ints, _Ints]]: ...
 def transposed(
     x: _Array,
     w: _Array,

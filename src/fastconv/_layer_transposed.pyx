@@ -350,15 +350,18 @@ def by_phases(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, t
     cdef Py_ssize_t o = w.shape[0] // groups
     turned = np.moveaxis(w.reshape((groups, o, *(<object>w).shape[1:])), 1, 2)
     turned = turned.reshape((groups * w.shape[1], o, *(<object>w).shape[2:]))
-    phases = [list(_phases(*side)) for side in zip((<object>w).shape[2:], stride, dilation, lo)]
-    for phase in product(*phases):
-        first, taps, step, begin = zip(*phase)
+    for first, taps, step, begin in phases((<object>w).shape[2:], stride, dilation, lo):
         outputs = y[(..., *[slice(i, None, s) for i, s in zip(first, stride)])]
         forward(x, turned[(..., *taps)], bias, outputs, (1,) * nd, step, begin, (0,) * nd, workers)
 
 
-def _phases(taps, stride, dilation, lo):
-    """Of each output modulo the stride: the first such, its taps from the last to the first, their dilation and lo."""
+def phases(taps, stride, dilation, lo):
+    """Of outputs modulo the stride, by axis: the first, its taps from the last to the first, their dilation and lo."""
+    for phase in product(*[list(phases_of(*side)) for side in zip(taps, stride, dilation, lo)]):
+        yield tuple(zip(*phase))
+
+
+def phases_of(taps, stride, dilation, lo):
     step = gcd(stride, dilation)
     for first in range(stride):
         here = [t for t in range(min(taps, stride // step)) if (first + lo - t * dilation) % stride == 0]

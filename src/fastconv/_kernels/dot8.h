@@ -7,8 +7,12 @@
    dot8_fours(a, b, c, d, step, n, flip)  n <= lanes fours, of bytes that are step apart (1 or 2), with AVX-512
 
    tile[m - 1][v - 1]   m rows by v vectors of sums of n products of fours:
-           y[i ldy + j] = b + sum_k w[k m + i] x[k ldx + j],  0 <= i < m <= rows, 0 <= j < v lanes, v <= vectors,
-           with b = bias[i], or c[i ldc + j] where bias is NULL. c may be y.
+           y[i ldy + j] = b + sum_k w[i, k] x[k ldx + j],  0 <= i < m <= rows, 0 <= j < v lanes, v <= vectors,
+           with b = bias[i], or c[i ldc + j] where bias is NULL. c may be y. w[i, k] = w[(k / depth M + i) depth + k % depth]
+           with M: m made a multiple of `unit`. Tiles of AMX have units and a depth of 16, all others of 1: their last rows
+           are read and written, and their last products taken, in whole units; w is 0 beyond n.
+   line[v - 1]   the same for m = 1, without units or depth
+   begin, end    before a thread's first tile and after its last one, where they are not NULL
    less    to[i ldto + j] = b - zero[i] xs[j],  0 <= i < m, 0 <= j < n, with b as above
    fours   to[i] = the bytes a[i step], b[i step], c[i step], d[i step], each with the bits `flip` inverted, 0 <= i < n;
            writes up to lanes - 1 elements more
@@ -19,8 +23,8 @@
 #define FASTCONV_DOT8_H
 #include "simd.h"
 
-#define FC_DOT8_TABLE "fastconv._kernels.dot8.v2"
-enum { FC_DOT8_ROWS = 8, FC_DOT8_VECTORS = 3 };
+#define FC_DOT8_TABLE "fastconv._kernels.dot8.v3"
+enum { FC_DOT8_ROWS = 32, FC_DOT8_VECTORS = 3 };
 
 typedef void (*fc_dot8_tile)(ptrdiff_t n, const uint32_t *w, const uint32_t *x, ptrdiff_t ldx, const int32_t *bias,
                              const int32_t *c, ptrdiff_t ldc, int32_t *y, ptrdiff_t ldy);
@@ -28,8 +32,10 @@ typedef void (*fc_dot8_less)(ptrdiff_t m, ptrdiff_t n, const int32_t *bias, cons
                              const int32_t *zero, const int32_t *xs, int32_t *to, ptrdiff_t ldto);
 
 typedef struct {
-    int lanes, rows, vectors;
-    fc_dot8_tile tile[FC_DOT8_ROWS][FC_DOT8_VECTORS];
+    int lanes, rows, vectors, unit, depth;
+    fc_dot8_tile tile[FC_DOT8_ROWS][FC_DOT8_VECTORS], line[FC_DOT8_VECTORS];
+    void (*begin)(void);
+    void (*end)(void);
     fc_dot8_less less;
     void (*fours)(uint32_t *to, const uint8_t *a, const uint8_t *b, const uint8_t *c, const uint8_t *d, ptrdiff_t step,
                   ptrdiff_t n, uint32_t flip);
@@ -68,6 +74,23 @@ FC_INLINE v_i32 dot8_mac(v_i32 acc, v_i32 w, v_i32 x) {
     return acc + FC_SIGNED(w >> 16) * ((x >> 16) & 255u) + FC_SIGNED(w >> 24) * (x >> 24);
 }
 #  endif
+#endif
+
+#if defined(__AMX_INT8__)
+/* Eight tiles of 16 rows of 64 bytes: sums 0 to 3, w 4 and 5, x 6 and 7. */
+static const struct {
+    uint8_t palette, first, reserved[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+} dot8_tiles = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+FC_INLINE void dot8_begin(void) { _tile_loadconfig(&dot8_tiles); }
+FC_INLINE void dot8_end(void) { _tile_release(); }
+#define FC_TILE(i)                                                                             \
+    FC_INLINE void dot8_load_##i(const void *p, ptrdiff_t ld) { _tile_loadd(i, p, 4 * ld); }   \
+    FC_INLINE void dot8_store_##i(void *p, ptrdiff_t ld) { _tile_stored(i, p, 4 * ld); }
+FC_TILE(0) FC_TILE(1) FC_TILE(2) FC_TILE(3) FC_TILE(4) FC_TILE(5) FC_TILE(6) FC_TILE(7)
+#define FC_MAC(sums, w, x) FC_INLINE void dot8_mac_##sums(void) { _tile_dpbsud(sums, w, x); }
+FC_MAC(0, 4, 6) FC_MAC(1, 4, 7) FC_MAC(2, 5, 6) FC_MAC(3, 5, 7)
 #endif
 
 #if FC_VECTOR_BYTES == 64 && defined(__AVX512BW__) && defined(__AVX512VL__)

@@ -14,7 +14,12 @@ cdef extern from "dot8.h" nogil:
         int lanes
         int rows
         int vectors
+        int unit
+        int depth
         fc_dot8_tile[FC_DOT8_ROWS][FC_DOT8_VECTORS] tile
+        fc_dot8_tile[FC_DOT8_VECTORS] line
+        void (*begin)() noexcept nogil
+        void (*end)() noexcept nogil
         fc_dot8_less less
         void (*fours)(uint32_t* to, const uint8_t* a, const uint8_t* b, const uint8_t* c, const uint8_t* d,
                       Py_ssize_t step, Py_ssize_t n, uint32_t flip) noexcept nogil

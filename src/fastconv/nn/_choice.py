@@ -181,15 +181,23 @@ def _depthwise_run(
 
 
 def _depthwise_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
-    """Without strides, and one output for each channel."""
-    return max(g.stride) == 1 and g.outputs == g.channels and _depthwise_can(g, dtype) and _reversible(g)
+    """One output for each channel."""
+    return dtype.char in "fd" and g.outputs == g.channels == g.groups and not any(g.boundary)
 
 
 def _depthwise_input(
     g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept | None
 ) -> None:
-    turned = np.ascontiguousarray(np.flip(w, tuple(range(2, w.ndim))))
-    _depthwise_run(_turned(g), y, turned, bias, x, workers, kept)
+    """A layer without strides for each phase of the stride."""
+    rank = len(g.n)
+    for first, taps, step, lo in _layer_transposed.phases(g.m, g.stride, g.dilation, g.lo):
+        of_phase: tuple[Any, ...] = (..., *(slice(i, None, s) for i, s in zip(first, g.stride)))
+        part = x[of_phase]
+        turned = np.ascontiguousarray(w[(..., *taps)])
+        if turned.size:
+            _depthwise.correlate(y, turned, bias, part, (1,) * rank, step, lo, (0,) * rank, workers)
+        else:
+            part[...] = 0 if bias is None else bias.reshape(-1, *(1,) * rank)
 
 
 def _depthwise_weight_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
