@@ -36,13 +36,13 @@ DIRECTIVES = {
 # Never -ffast-math: it changes what NaN and infinity mean, and GCC before 13 then links start-up code that
 # switches subnormal numbers off for the whole process.
 FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+AMX = ["-mamx-tile", "-mamx-bf16", "-mamx-int8"]
 X86 = {
     "x86_v2": ["-march=x86-64-v2"],
     "x86_v3": ["-march=x86-64-v3"],
     "x86_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
     "x86_vnni": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512vnni"],
-    "x86_amx": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512vnni"]
-    + ["-mamx-tile", "-mamx-bf16", "-mamx-int8"],
+    "x86_amx": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512vnni", *AMX],
 }
 BEYOND = {  # the templates that gain from it; for all others it is the set before it
     "x86_vnni": ("bytes", "dot8"),

@@ -154,6 +154,16 @@ cdef struct Ahead:                                      # what the next panel wi
     const Py_ssize_t* off
     Py_ssize_t n, count
     fc_piece[MOST_PIECES] pieces
+    Py_ssize_t tiles, every                             # of full rows that bring a line of it in 2^every steps
+
+
+cdef void look_ahead(const Job* job, const Box* box, Py_ssize_t b, Py_ssize_t pixel, Py_ssize_t n,
+                     Ahead* ahead) noexcept nogil:
+    """To n pixels of block b."""
+    cdef Py_ssize_t channel = b // job.tap_parts * job.block_channels, tap = b % job.tap_parts * job.block_taps
+    ahead.x, ahead.off = seen_in_place(job, box, channel), job.off + tap
+    ahead.n = min(job.block_channels, job.channels - channel) * min(job.block_taps, job.taps - tap)
+    ahead.count = pieces_of(job, box, pixel, n, ahead.pieces)
 
 
 cdef void fetch(const Job* job, const Ahead* ahead, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
@@ -197,7 +207,7 @@ cdef void write(const Job* job, const Box* box, Py_ssize_t pixel, Py_ssize_t n, 
 
 
 cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
-    cdef Box box
+    cdef Box box, next
     cdef Ahead ahead
     cdef const fc_gemm* gemm = job.gemm
     cdef Py_ssize_t[4] at
@@ -245,15 +255,34 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
             if b == job.blocks - 1 and run and first == width and v * lanes // run == (v * lanes + width - 1) // run:
                 where(&box, v * lanes, at)
                 y, pitch = output(job, &box, at), job.y_output // item
-            ahead.n = 0
+            ahead.n = ahead.tiles = 0
             if job.in_place and p + 1 < panels:
-                ahead.x, ahead.off, ahead.n = x, job.off + tap, n
-                ahead.count = pieces_of(job, &box, (v + nv) * lanes,
-                                        min(pixels, (p + 2) * vectors // panels * lanes) - (v + nv) * lanes, ahead.pieces)
+                look_ahead(job, &box, b, (v + nv) * lanes,
+                           min(pixels, (p + 2) * vectors // panels * lanes) - (v + nv) * lanes, &ahead)
+            elif job.in_place and b + 1 < job.blocks:
+                look_ahead(job, &box, b + 1, 0, min(pixels, vectors // panels * lanes), &ahead)
+            elif job.in_place and job.output_parts == 1 and unit + 1 < job.groups * boxes(job):
+                next.group = cut(job, unit + 1, &next)
+                look_ahead(job, &next, 0, 0, min(next.images * next.n[0] * next.n[1] * next.n[2], width), &ahead)
+            if ahead.n >= n and ahead.count == 1 and not job.plain and gemm.ahead[nv - 1] != NULL:
+                ahead.every, ahead.tiles = 0, 4
+                while 2 * ahead.tiles <= box.outputs // rows:
+                    ahead.every += 1
+                    ahead.tiles *= 2
+                if ahead.tiles > box.outputs // rows:
+                    ahead.tiles = 0
             o = 0
             while o < box.outputs:
                 m = min(rows, box.outputs - o)
-                fetch(job, &ahead, o // rows, parts_of(box.outputs, rows))
+                if o < ahead.tiles * rows:
+                    gemm.ahead[nv - 1](n, w + o * n * item, scratch + job.panel, width,
+                                       c + o * ldc * item if c != NULL else NULL, ldc, step, y + o * pitch * item, pitch,
+                                       ahead.x + ahead.pieces[0].of * item,
+                                       ahead.off + (o // rows * n >> 2 + ahead.every), ahead.every)
+                    o += m
+                    continue
+                if ahead.tiles == 0:
+                    fetch(job, &ahead, o // rows, parts_of(box.outputs, rows))
                 if job.plain:
                     fetch_rows(job, w, o + m, min(o + m + rows, box.outputs), n)
                     gemm.reach[m - 1][nv - 1](n, w, job.rows + o, job.numbers, scratch + job.panel, width,

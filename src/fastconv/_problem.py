@@ -204,3 +204,8 @@ def windows_leave(n: list[int], m: list[int], n_out: list[int], lo: list[int]) -
 def within(tick: Tick, first: float, last: float) -> Tick:
     """The tick of a part of the work: from the fraction `first` to `last`."""
     return None if tick is None else lambda done: tick(first + done * (last - first))
+
+
+def distinct(x: Array) -> Array:
+    """x without repetition: where a stride is 0, one element stands for all."""
+    return x[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in x.strides)]

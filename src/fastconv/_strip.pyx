@@ -32,8 +32,10 @@ cdef void copy_steps(const fc_gemm* gemm, char* to, const char* line, const Side
     else:
         copy_strided(to + begin * item, item, line + (start + begin * step) * side.x, step * side.x, end - begin, item)
     if side.boundary == ZERO:
-        memset(to, 0, begin * item)
-        memset(to + end * item, 0, (count - end) * item)
+        if begin > 0:
+            memset(to, 0, begin * item)
+        if end < count:
+            memset(to + end * item, 0, (count - end) * item)
         return
     memset(zero, 0, sizeof(zero))
     for j in range(count):

@@ -141,7 +141,7 @@ def gaussian_filter(
     kernels = [
         Kernel(_kernel(*_shape(s, n, truncate, r)), k, boundary)
         for k, s, n, r, boundary in zip(along, sigmas, orders, radii, boundaries)
-        if float(s) > 1e-15
+        if _arguments.real(s, "sigma") > 1e-15
     ]
     outside = _arguments.cval(cval, x)
     y = _arguments.output(output, x)

@@ -152,7 +152,7 @@ def _bf16x6_input(
     g: Geometry, y: Array, w: Array, bias: Array | None, x: Array, workers: int, kept: Kept | None
 ) -> None:
     turned = np.ascontiguousarray(np.flip(w.swapaxes(0, 1), tuple(range(2, w.ndim))))
-    _bf16x6_run(_turned(g), y, turned, bias, x, workers, {})
+    _bf16x6_run(_turned(g), y, turned, bias, x, workers, None)
 
 
 def _winograd_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:

@@ -43,6 +43,8 @@ PACK_POINT = 0.09e-9  # of its transform
 BAND = 0.1e-9  # an element of a plane that is read or written
 PLANE = 15e-9
 APART = 1 / 50e9  # a product of planes
+HEIGHTS = 3, 5, 7  # of kernels, for which the rows that share what is read are unrolled
+APART_ANY = 1 / 13e9  # for other heights
 
 
 def gemm(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
@@ -111,7 +113,8 @@ def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -
 def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     planes = geometry.batch * geometry.outputs
     elements = planes * (math.prod(geometry.n) + math.prod(geometry.n_out))
-    seconds = geometry.products * APART + elements * BAND
+    unrolled = len(geometry.m) > 1 and geometry.m[-2] in HEIGHTS
+    seconds = geometry.products * (APART if unrolled else APART_ANY) + elements * BAND
     return CALL / 4 + planes * PLANE + seconds * _width(dtype)
 
 

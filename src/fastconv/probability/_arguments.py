@@ -41,6 +41,10 @@ def weights(x: Any, name: str, log: bool) -> Array:
 
 def exact(x: Any, name: str) -> tuple[list[int], int]:
     """Integers or fractions as integers over one denominator."""
+    if isinstance(x, np.ndarray) and (x.ndim != 1 or x.dtype.kind not in "iuO"):
+        raise TypeError(
+            f"{name} must hold ints or Fractions where exact=True, got {x.ndim} axes of {x.dtype}"
+        )
     values = x.tolist() if isinstance(x, np.ndarray) else list(x)
     if not values:
         raise ValueError(f"{name} must hold at least one weight, got none")
@@ -77,6 +81,17 @@ def number(x: Any, name: str) -> int | float:
     if not isinstance(x, (float, np.floating, Fraction)) or not np.isfinite(float(x)):
         raise TypeError(f"{name} must be a finite real number, got {short(x)}")
     return float(x)
+
+
+def numbers(x: Any, name: str) -> Array:
+    """Real numbers, as float64."""
+    a = _check.array(x, name)
+    if a.dtype.kind in "buifO":
+        try:
+            return a.astype(float)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise TypeError(f"{name} must hold real numbers, got {short(x)}")
 
 
 def truncate(x: Any) -> float:

@@ -109,7 +109,7 @@ def _trapezoid(u: Array, v: Array, h: float, rtol: float) -> Array:
 
 
 def _grid(grid: Any) -> Array:
-    x = _check.array(grid, "grid").astype(float)
+    x = _arguments.numbers(grid, "grid")
     if x.ndim != 1 or len(x) < 3:
         raise ValueError(f"grid must have one dimension and at least three points, got shape {x.shape}")
     steps = np.diff(x)

@@ -116,7 +116,8 @@ def _listed(axes: Any, ndim: int) -> tuple[int, ...]:
     """The axes that the user named, from 0."""
     if axes is None:
         return tuple(range(ndim))
-    named = _check.axes(axes.tolist() if isinstance(axes, np.ndarray) else axes) or ()
+    short_array = isinstance(axes, np.ndarray) and axes.ndim < 2 and axes.size <= 64
+    named = _check.axes(axes.tolist() if short_array else axes) or ()
     for k in named:
         if not -ndim <= k < ndim:
             raise ValueError(f"axes must be from {-ndim} to {ndim - 1} for {ndim} dimensions, got {short(k)}")
