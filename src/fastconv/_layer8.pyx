@@ -43,6 +43,9 @@ cdef enum:
     NEAR = 32768                    # bytes of panels that stay in L1
     PLANS = 256                     # that are remembered
 
+cdef extern from "simd.h" nogil:
+    void fc_prefetch_to_write(const void*)
+
 cdef const fc_dot8_table* DOT8 = <const fc_dot8_table*>PyCapsule_GetPointer(_kernels.table("dot8"), FC_DOT8_TABLE)
 cdef const fc_gemm_table* TABLE = <const fc_gemm_table*>PyCapsule_GetPointer(_kernels.table("gemm"), FC_GEMM_TABLE)
 cdef fc_gemm FOURS = TABLE.dtype[DTYPES[np.dtype(np.int32)]]       # moves them; tiles are those of DOT8
@@ -288,6 +291,8 @@ cdef void multiply(const Bytes* of, const Box* box, const Panel* panel, const ui
     elif scaled:
         to, pitch = scratch + of.scaled + start + o * width, width
     if scaled:
+        for j in range(m):
+            fc_prefetch_to_write(to + j * pitch + width)            # where the next panel's results go
         DOT8.tile[m - 1][panel.vectors - 1](n, w, x, width, bias, c, width, sums, width)
         for j in range(m):
             DOT8.scale(sums + j * width, width, of.factors[number + j], of.zero, of.least, of.most, <int8_t*>to + j * pitch)
@@ -302,7 +307,7 @@ cdef void layer_unit(const Bytes* of, Py_ssize_t unit, char* scratch) noexcept n
     cdef const Job* job = &of.job
     cdef fc_piece[MOST_PIECES] pieces
     cdef Panel[PIXELS] panels
-    cdef Py_ssize_t count, tiles, pixels, i, p, o, b, n, depth, channel, n_channels, tap
+    cdef Py_ssize_t count, tiles, pixels, i, p, o, b, n, deep, channel, n_channels, tap
     cdef const uint32_t* w
     cdef const uint32_t* ones
     cdef uint32_t* x
@@ -319,20 +324,20 @@ cdef void layer_unit(const Bytes* of, Py_ssize_t unit, char* scratch) noexcept n
         n = n_channels * min(job.block_taps, job.taps - tap)
         if tap == 0:
             load_fours(of, &box, channel, n_channels, <uint32_t*>scratch)
-        depth = whole(n, DOT8.depth)
-        w = <const uint32_t*>job.w + box.group * of.places[job.blocks] + of.places[b] + box.output * depth
+        deep = whole(n, DOT8.depth)
+        w = <const uint32_t*>job.w + box.group * of.places[job.blocks] + of.places[b] + box.output * deep
         ones = of.ones + (of.line if channel + n_channels == job.channels else 0)
-        wide = depth * pixels * FOUR <= NEAR        # then rows of y are written whole
+        wide = deep * pixels * FOUR <= NEAR        # then rows of y are written whole
         for i in range(count * tiles):
             p, o = (i % count, i // count * DOT8.rows) if wide else (i // tiles, i % tiles * DOT8.rows)
-            x = <uint32_t*>(scratch + of.panels) + (panels[p].pixel * depth if wide else 0)
+            x = <uint32_t*>(scratch + of.panels) + (panels[p].pixel * deep if wide else 0)
             if o == 0:
                 FOURS.gather(scratch, job.off + tap, n, pieces,
                              pieces_of(job, &box, panels[p].pixel, panels[p].n, pieces), x, panels[p].width)
                 if of.w_zero != NULL:
                     DOT8.line[panels[p].vectors - 1](n, ones, x, panels[p].width, &none, NULL, 0,
                                                      <int32_t*>(scratch + of.xs) + panels[p].pixel, panels[p].width)
-            multiply(of, &box, &panels[p], w + o * depth, n, x, o, b == 0, b == job.blocks - 1, scratch)
+            multiply(of, &box, &panels[p], w + o * deep, n, x, o, b == 0, b == job.blocks - 1, scratch)
     if DOT8.end != NULL:
         DOT8.end()
 
