@@ -50,6 +50,7 @@ cdef enum:
     GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
     GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
     FEW_ROWS = 128                  # at least, if several threads want units
+    TURNED_BOXES = 2                # at most, each of which turns the weights anew where these are not packed
     BIASES = FC_GEMM_VECTORS        # vectors of each value of the bias
     LINE = 64                       # bytes of the cache
     PLANS = 256                     # that are remembered
@@ -502,7 +503,7 @@ cdef int spread_layer(Plan plan, Weights packed, Py_ssize_t wanted) except -1:
         return 0
     spread.job.plain = False
     plan.turned, plan.scratch = True, arrange(spread, wanted)
-    if not packed.prepared and boxes(&spread.job) == 1:
+    if not packed.prepared and boxes(&spread.job) <= TURNED_BOXES:
         spread.job.plain = True
         plan.scratch = arrange(spread, wanted)
     plan.off = reach_of(spread)
