@@ -36,13 +36,19 @@ DIRECTIVES = {
 # Never -ffast-math: it changes what NaN and infinity mean, and GCC before 13 then links start-up code that
 # switches subnormal numbers off for the whole process.
 FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+AMX = ["-mamx-tile", "-mamx-bf16", "-mamx-int8"]
 X86 = {
     "x86_v2": ["-march=x86-64-v2"],
     "x86_v3": ["-march=x86-64-v3"],
     "x86_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
     "x86_vnni": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512vnni"],
+    "x86_amx": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512vnni", *AMX],
 }
-BEYOND = {"x86_vnni": ("bytes", "dot8")}  # the templates that gain from it; for all others it is x86_v4
+BEYOND = {  # the templates that gain from it; for all others it is the set before it
+    "x86_vnni": ("bytes", "dot8"),
+    "x86_amx": ("bf16x6", "dot8"),
+}
+ONLY = {"bf16x6": ("x86_amx",)}  # the only sets that a template is for
 ARM = {"neon": []}
 ANY = {"baseline": []}  # what the compiler takes for granted
 RUN_FIRST = ("fastconv._cpu", "fastconv._threads")  # before a processor without kernels is refused
@@ -179,7 +185,7 @@ def extensions():
     for template in sorted(KERNELS.glob("*.pyx.in")):
         name = template.name.removesuffix(".pyx.in")
         for isa in (*X86, *ARM, *ANY):
-            if name in BEYOND.get(isa, (name,)):
+            if name in BEYOND.get(isa, (name,)) and isa in ONLY.get(name, (isa,)):
                 modules[f"fastconv._kernels.{name}_{isa}"] = EXPANDED / f"{name}_{isa}.pyx"
     for module, path in modules.items():
         yield Extension(

@@ -14,10 +14,12 @@ copy_tree() {
 # The instruction sets of the installed package that this machine can run, the default first.
 available_isas() { python -c 'from fastconv import _kernels; print(*_kernels.available())'; }
 
-# The tests of what kernels compute: an instruction set changes nothing else. One whose only own kernels are those of
-# small integers lets the others be.
+# The tests of what kernels compute: an instruction set changes nothing else, and one that the default builds on only
+# those that the default has of its own.
 tests_of_kernels() {
-    if [ "$1" = x86_v4 ] && available_isas | grep -q x86_vnni; then
+    if [ "$1" = x86_vnni ] && available_isas | grep -q x86_amx; then
+        echo tests/test_nn.py tests/test_nn_bf16x6.py tests/test_build.py
+    elif [ "$1" = x86_v4 ] && available_isas | grep -q x86_vnni; then
         echo tests/test_ndimage_bytes.py tests/test_nn_quantised.py tests/test_build.py
     else
         ls tests/test_*.py | grep -vE "test_(cli|threads|memory|robust|demo|gallery|layers|readme|reference|faults|cost|"\

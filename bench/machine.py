@@ -48,7 +48,7 @@ class Machine:
         levels = [level for level in (4, 3, 2) if self.library.has_x86_level(level)]
         self.isas = [f"x86_v{level}" for level in levels] + ["baseline"]
         wish = isa or os.environ.get("FASTCONV_ISA") or self.isas[0]
-        self.isa = "x86_v4" if wish == "x86_vnni" else wish
+        self.isa = "x86_v4" if wish in ("x86_vnni", "x86_amx") else wish
         if self.isa not in self.isas:
             raise ValueError(f"this CPU runs {', '.join(self.isas)}, not {self.isa}")
         self._turns: dict[str, int] = {}

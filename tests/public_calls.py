@@ -163,6 +163,8 @@ def layers(rng, n):
                 x=bytes_, x_scale=0.5, x_zero_point=1, w=few, w_scale=0.25, w_zero_point=0, y_scale=2.0,
                 y_zero_point=3, bias=np.arange(6, dtype="i4"), workers=None,
             )  # fmt: skip
+            for function, name in (("conv_integer", "ConvInteger"), ("qlinear_conv", "QLinearConv")):
+                table[f"nn.{name}"] = (prepared(name), dict(table[f"nn.{function}"]))
     return table
 
 
@@ -206,6 +208,13 @@ def layer(rank):
     def call(input, out=None, workers=None, **options):
         made = getattr(space_of("nn"), f"Conv{rank}d")(**options)
         return made(input, out=out, workers=workers)
+
+    return call
+
+
+def prepared(name):
+    def call(x, workers=None, **options):
+        return getattr(space_of("nn"), name)(**options)(x, workers=workers)
 
     return call
 

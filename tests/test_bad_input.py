@@ -1,14 +1,27 @@
 """What is wrong with an argument is said: its name, what it was, what it must be; and no size crashes."""
 
+import contextlib
 import itertools
+import warnings
 
+import faults
 import numpy as np
+import public_calls
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
 import fastconv as fc
 
 NAMES = ("convolve", "correlate")
+
+
+class Unspeakable:
+    """Its repr fails."""
+
+    def __repr__(self):
+        raise ZeroDivisionError
+
+
 X, H = np.ones((6, 7)), np.ones((3, 3))
 
 BAD = [
@@ -113,6 +126,60 @@ def test_options_are_checked_on_the_short_way_too():
 def test_methods_are_listed():
     with pytest.raises(ValueError, match=r"auto.*direct"):
         fc.convolve(X, H, method="foo")
+
+
+LONG = {
+    "a list of lists": lambda: faults.nested(10_000),
+    "a wide list": lambda: [[["x" * 99] * 99] * 99] * 9,
+    "a word": lambda: "x" * 1_000_000,
+    "bytes": lambda: b"x" * 1_000_000,
+    "an array": lambda: np.full(999, "x" * 1000),
+    "an int": lambda: 10**5000,  # Python writes 4300 digits
+    "a negative int": lambda: -(10**5000),
+    "an object": Unspeakable,
+}
+
+
+@pytest.mark.parametrize("what", ["a list of lists", "a word", "an array", "an int", "an object"])
+@pytest.mark.parametrize("space", public_calls.NAMESPACES)
+def test_messages_are_short_whatever_the_arguments(space, what):
+    if public_calls.space_of(space) is None:
+        pytest.skip("not there")
+    for name, (function, options) in public_calls.calls().items():
+        if name.rpartition(".")[0] == space:
+            for argument in options:
+                with contextlib.suppress(MemoryError), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    try:
+                        function(**{**options, argument: LONG[what]()})
+                    except Exception as error:
+                        assert faults.allowed(name, error), (name, argument, error)
+                        assert len(str(error)) < 500, (name, argument)
+
+
+def test_messages_name_the_argument_whatever_it_is():
+    x, w = np.ones((2, 4, 9, 9)), np.ones((4, 4, 3, 3))
+    for what, make in LONG.items():
+        for word, call in {
+            "mode": lambda value: fc.convolve(X, H, value),
+            "method": lambda value: fc.convolve(X, H, method=value),
+            "boundary": lambda value: fc.convolve(X, H, boundary=value),
+            "axes": lambda value: fc.convolve(X, H, axes=value),
+            "workers": lambda value: fc.convolve(X, H, workers=value),
+            "rtol": lambda value: fc.convolve(X, H, rtol=value),
+            "cval": lambda value: fc.convolve(
+                X.astype("i8"), H.astype("i8"), boundary="constant", cval=value
+            ),
+            "stride": lambda value: fc.nn.conv2d(x, w, stride=value),
+            "padding": lambda value: fc.nn.conv2d(x, w, padding=value),
+            "sigma": lambda value: fc.ndimage.gaussian_filter1d(X, value),
+            "maxlag": lambda value: fc.signal.correlate(X[0], H[0], maxlag=value),
+        }.items():
+            if what == "an int" and word in ("workers", "stride", "padding", "maxlag"):
+                continue  # it is a number of them
+            with pytest.raises((TypeError, ValueError), match=rf"\b{word}\b") as caught:
+                call(make())
+            assert len(str(caught.value)) < 500, (what, word)
 
 
 def test_a_refused_call_writes_nothing():

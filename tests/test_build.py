@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 
 import numpy as np
 import pytest
@@ -115,3 +116,17 @@ def test_an_import_loads_little():
 def test_no_denormals_are_switched_off():
     done = run("import fastconv; x = 1e-310; print(x * 1.5 > x)")
     assert done.stdout.strip() == "True", done.stderr
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="needs a free-threaded Python")
+def test_no_import_switches_the_gil_on():
+    done = run(
+        "import importlib, pkgutil, re, sys, numpy, fastconv\n"
+        "if not sys._is_gil_enabled():\n"
+        "    for module in pkgutil.walk_packages(fastconv.__path__, 'fastconv.'):\n"
+        "        if not re.search('_kernels[.]|__main__|_demo_plot', module.name):\n"
+        "            importlib.import_module(module.name)\n"
+        "            assert not sys._is_gil_enabled(), module.name",
+        PYTHONWARNINGS="error::RuntimeWarning",
+    )
+    assert done.returncode == 0, done.stderr

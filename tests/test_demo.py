@@ -64,6 +64,7 @@ def test_a_wrong_result_is_found(which, small, capsys, monkeypatch):
 
 
 def test_plot(small, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
     picture = tmp_path / "demo.png"
     assert main(["demo", "--plot", str(picture)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 50_000
@@ -71,6 +72,7 @@ def test_plot(small, tmp_path, capsys):
 
 
 def test_plot_where_it_cannot_be_written(small, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
     assert main(["demo", "--plot", str(tmp_path / "nowhere" / "demo.png")]) == 2
     assert capsys.readouterr().err.endswith("demo.png: No such file or directory\n")
 

@@ -257,3 +257,10 @@ def test_threads_change_nothing():
 def test_examples():
     failed, tried = doctest.testmod(exact)
     assert tried > 4 and failed == 0
+
+
+def test_more_dimensions_than_flat_has():
+    a = np.full((1,) * 39 + (3,), 2**70, object)
+    assert exact.convolve(a, a).reshape(-1).tolist() == [k * 2**140 for k in (1, 2, 3, 2, 1)]
+    with pytest.raises(OverflowError):
+        exact.convolve(*[np.full((1,) * 40, 2**62)] * 2, overflow="raise")

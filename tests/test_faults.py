@@ -140,6 +140,49 @@ def test_little_memory(space):
     """)
 
 
+@linux
+@pytest.mark.parametrize(
+    "call",
+    [
+        "fc.correlate(huge('f8'), huge('f8'), 'valid')",
+        "fc.correlate(huge('f4'), huge('f4')[:-9], 'valid', method='direct')",
+        "fc.correlate(huge('f8'), huge('f8'), 'valid', method='sparse')",
+        "fc.convolve(np.ones(5), huge('i1'), 'full')",
+        "fc.convolve(np.ones(5), huge('f8'), 'same', boundary='wrap')",
+        "fc.correlate(huge('f8').reshape(2**30, -1), huge('f8').reshape(2**30, -1), 'valid')",
+        "exact.correlate(huge('i8'), huge('i8'), 'valid', overflow='raise')",
+        "exact.correlate(huge('i8'), huge('i8'), 'valid', overflow='object')",
+        "ndimage.correlate(np.ones(9), huge('f8'))",
+        "signal.lfilter(huge('f8'), 1.0, np.ones(9))",
+        "nan.convolve(huge('f8'), huge('f8')[1:])",
+        "signal.oaconvolve(np.ones(9), np.ones(3), axes=huge('i8'))",
+        "signal.oaconvolve(np.ones(9), np.ones(3), axes=np.broadcast_to(1.0, (10**6, 10**6)))",
+        "probability.pmf_sum(np.broadcast_to(1.0, (10**6, 10**6)), [1, 1], exact=True)",
+        "nn.conv1d(np.ones((1, 1, 9)), huge('f8').reshape(1, 1, -1), padding=2**58)",
+    ],
+)
+def test_a_kernel_that_no_memory_holds_is_refused_at_once(call):
+    """Its elements are one: NumPy makes it."""
+    seconds = program(f"""
+        import resource, time
+        import numpy as np
+        import fastconv as fc
+        from fastconv import exact, nan, ndimage, nn, probability, signal
+
+        def huge(dtype):
+            return np.broadcast_to(np.ones((), dtype), 2**59)
+
+        fc.convolve(np.ones(500_000), np.ones(99), workers=2)
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, -1))
+        begun = time.monotonic()
+        try:
+            {call}
+        except (MemoryError, TypeError, ValueError):
+            print(time.monotonic() - begun)
+    """)
+    assert float(seconds) < 5
+
+
 # ---- Ctrl-C -----------------------------------------------------------------------------------------------
 
 LONG = {  # each takes many seconds where it is not stopped
@@ -160,6 +203,9 @@ LONG = {  # each takes many seconds where it is not stopped
     "probability.pmf_sum": "probability.pmf_sum(np.arange(1, 200_001.0), np.arange(1, 200_001.0) ** 9)",
     "probability.pmf_power": "probability.pmf_power(np.arange(1, 5001.0), 3001)",
     "probability.pmf_power, exact": "probability.pmf_power(list(range(1, 30)), 5001, exact=True)",
+    "probability.pmf_power, exact, squares": "probability.pmf_power(list(range(1, 301)), 3001, exact=True)",
+    "probability.pmf_power, exact, one": "probability.pmf_power([3**10_000], 2000, exact=True)",
+    "probability.pmf_sum, exact": "probability.pmf_sum(*[[3**5000] * 9000] * 2, exact=True)",
 }
 
 

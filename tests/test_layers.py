@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = {
-    "machine": ["_version", "_cpu"],
+    "machine": ["_version", "_repr", "_cpu"],
     "kernels": [
         "_kernels.table",
         "_kernels.direct",
@@ -20,6 +20,7 @@ LAYERS = {
         "_kernels.depthwise",
         "_kernels.dots",
         "_kernels.dot8",
+        "_kernels.bf16x6",
         "_kernels.bytes",
         "_kernels.box",
         "_kernels.stencil",
@@ -54,7 +55,11 @@ LAYERS = {
         "_strip",
         "_spread",
         "_layer",
+        "_layer_gradients",
+        "_layer_transposed",
         "_layer8",
+        "_bf16x6",
+        "_bf16x6_gradients",
         "_toom_cook",
         "_winograd",
         "_depthwise",
@@ -109,6 +114,7 @@ LAYERS = {
         "nn._fourier",
         "nn._choice",
         "nn._compute",
+        "nn._calls",
         "nn._convolution",
         "nn._explain",
         "nn._layers",
@@ -116,6 +122,7 @@ LAYERS = {
         "nn._gradients",
         "nn._transposed_gradients",
         "nn._quantised",
+        "nn._quantised_layers",
         "nn",
         "probability._plan",
         "probability._tilt",
@@ -138,6 +145,7 @@ LAYERS = {
 }
 # These load no compiled module until a result is computed.
 PURE = [
+    "_repr",
     "_limbs",
     "_cost",
     "_check",

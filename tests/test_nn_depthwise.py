@@ -61,6 +61,43 @@ def test_planes(rng, dtype, stride, taps, size):
     check(run(x, w, bias, out, *steps), reference(x, w, bias, out, *steps), taps)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("each", [1, 3])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("taps", [3, 5, 7])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (4, 4), (7, 7), (8, 8), (9, 6), (13, 16), (7, 40)])
+@pytest.mark.parametrize("lo", [0, 1, 3, 9])
+def test_small_planes(rng, dtype, each, stride, taps, size, lo):
+    """Two in a vector, an odd number of them, windows wholly outside; nothing beside a plane is read."""
+    out = out_size(size, (taps, taps), (stride, stride), (1, 1), (lo, lo))
+    if min(out) < 1:
+        return
+    x, w, bias = layer(rng, 2, 5, each, size, (taps, taps), dtype)
+    steps = (stride, stride), (1, 1), (lo, lo)
+    expected = reference(x, w, bias, out, *steps)
+    check(run(x, w, bias, out, *steps), expected, (taps, taps))
+    beside = np.full((2, 7, size[0] + 2, size[1] + 2), np.nan, dtype)
+    inner = beside[:, 1:-1, 1:-1, 1:-1]
+    inner[...] = x
+    whole = np.full((2, 5 * each + 2, out[0] + 2, out[1] + 2), 7, dtype)
+    y = whole[:, 1:-1, 1:-1, 1:-1]
+    _depthwise.correlate(inner, w, bias, y, *steps, (0, 0), 2)
+    check(y, expected, (taps, taps))
+    y[...] = 7
+    assert (whole == 7).all()
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (3, 1), (2, 1)])
+@pytest.mark.parametrize("dilation", [(1, 2), (2, 1), (2, 2), (3, 3)])
+@pytest.mark.parametrize("taps", [(3, 3), (5, 4), (7, 3)])
+def test_steps_between_rows_and_taps(rng, stride, dilation, taps):
+    x, w, bias = layer(rng, 2, 3, 1, (15, 21), taps)
+    lo = tuple(d * (k // 2) for d, k in zip(dilation, taps))
+    out = out_size((15, 21), taps, stride, dilation, lo)
+    steps = stride, dilation, lo
+    check(run(x, w, bias, out, *steps), reference(x, w, bias, out, *steps), taps)
+
+
 @settings(deadline=None, max_examples=150)
 @given(data=st.data())
 def test_any_layer(data):

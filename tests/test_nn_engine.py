@@ -11,7 +11,7 @@ import reference_nn as reference
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastconv import _layer
+from fastconv import _layer, _layer_gradients, _layer_transposed
 from fastconv._problem import BOUNDARIES
 
 DTYPES = ["float32", "float64", "longdouble", "complex64", "complex128", "int16", "int32", "int64"]
@@ -297,7 +297,7 @@ def run_transposed(layer, dtype, seed, x_layout="plain", y_layout="plain", with_
     bias = bias if with_bias else None
     y, untouched = guarded((layer.images, layer.groups * layer.channels, *layer.n), dtype, y_layout)
     arguments = layer.stride, layer.dilation, layer.lo, layer.groups
-    _layer.transposed(laid_out(x, x_layout), w, bias, y, *arguments, workers)
+    _layer_transposed.transposed(laid_out(x, x_layout), w, bias, y, *arguments, workers)
     assert untouched()
     return x, w, bias, y
 
@@ -347,7 +347,7 @@ def run_weight_gradient(layer, dtype, seed, x_layout="plain", w_layout="plain", 
     gy = values(rng, (layer.images, len(w), *layer.size), dtype)
     gw, untouched = guarded(w.shape, dtype, w_layout)
     arguments = gw, *layer.arguments(), layer.groups, workers
-    _layer.weight_gradient(laid_out(x, x_layout), laid_out(gy, x_layout), *arguments)
+    _layer_gradients.weight_gradient(laid_out(x, x_layout), laid_out(gy, x_layout), *arguments)
     assert untouched()
     return x, gy, gw
 

@@ -80,7 +80,7 @@ def test_auto_takes_the_engine_that_is_made_for_the_layer():
     assert engine((1, 64, 56, 56), (64, 1, 3, 3), padding=1, groups=64) == "depthwise"
     assert engine((1, 1, 16000), (1, 1, 400), stride=160) == "dots"
     assert engine((1, 4, 16384), (4, 4, 4096)) == "fourier"
-    assert engine((1, 64, 56, 56), (256, 64, 1, 1)) == "gemm"
+    assert engine((1, 64, 56, 56), (256, 64, 1, 1), dtype="d") == "gemm"
 
 
 def test_estimates_grow_with_the_layer():

@@ -1,13 +1,16 @@
 """Gradients of layers and transposed layers: against `reference_nn`, finite differences, the adjoint."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from nn_cases import BOUNDARIES, Case, back, check, layers, numbers, seen_as
 
 from fastconv import nn
+from fastconv.nn import _choice, _geometry
 
 
 def function(name, rank):
@@ -49,6 +52,90 @@ def test_any_layer(case):
 def test_any_dtype(case):
     rng = np.random.default_rng(2)
     check_gradients(case, numbers(rng, (len(case.x), len(case.w), *case.size), case.x.dtype))
+
+
+def engines_of_weight(case, g):
+    """The gradient of the weight by each engine that can, the user's choice apart."""
+    geometry = _geometry.layer(
+        case.x.shape, case.w.shape, case.stride, case.pads, case.dilation, case.groups, BOUNDARIES[case.mode]
+    )
+    for engine in _choice.ENGINES["weight gradient"]:
+        if engine.can(geometry, case.x.dtype):
+            w = np.full(case.w.shape, np.nan, case.x.dtype)
+            engine.run(geometry, case.x.conj(), g, None, w, 1, {})
+            yield engine.name, w
+
+
+def check_engines_of_weight(case):
+    g = numbers(np.random.default_rng(2), (len(case.x), len(case.w), *case.size), case.x.dtype)
+    want, magnitude = case.weight_gradient(g), case.weight_gradient(g, magnitude=True)
+    names = set()
+    for name, w in engines_of_weight(case, g):
+        bound = np.broadcast_to(magnitude.max(initial=0), w.shape) if name == "fourier" else magnitude
+        check(w, want, bound, len(g) * math.prod(case.size) + 1)
+        names.add(name)
+    return names
+
+
+@settings(max_examples=60)
+@given(layers(["f", "d"], ["zeros"]), st.booleans())
+def test_engines_of_the_input(case, apart):
+    if not case.x.size:
+        return
+    if apart:  # one channel in each group
+        channels = case.x.shape[1]
+        case = replace(case, w=case.w[:1, :1].repeat(channels, 0), groups=channels)
+    geometry = _geometry.layer(
+        case.x.shape, case.w.shape, case.stride, case.pads, case.dilation, case.groups, "zero"
+    )
+    g = numbers(np.random.default_rng(2), geometry.y_shape, case.x.dtype)
+    bias = numbers(np.random.default_rng(3), case.x.shape[1], case.x.dtype)
+    at = bias.reshape(-1, *(1,) * case.rank)
+    want = case.input_gradient(g) + at
+    magnitude = (case.input_gradient(g, magnitude=True) + np.abs(at)).max(initial=0)
+    names = set()
+    for engine in _choice.ENGINES["input gradient"]:
+        if engine.can(geometry, case.x.dtype):
+            x = np.full(case.x.shape, np.nan, case.x.dtype)
+            engine.run(geometry, g, case.w, bias, x, 1, {})
+            check(x, want.astype(x.dtype), magnitude, math.prod(case.w.shape) + 1, 2)
+            names.add(engine.name)
+    assert names >= ({"gemm", "depthwise"} if apart else {"gemm"})
+
+
+@settings(max_examples=60)
+@given(layers(["f", "d", "F"]))
+def test_engines_of_the_weight(case):
+    if case.x.size:
+        check_engines_of_weight(case)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "circular"])
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "options"),
+    [
+        ((2, 3, 400), (4, 3, 150), {}),
+        ((2, 2, 40, 37), (3, 2, 9, 11), {}),
+        ((3, 4, 1500), (8, 1, 20), {"groups": 4}),
+        ((2, 3, 41, 45), (3, 1, 3, 5), {"groups": 3, "stride": (2, 1), "dilation": (1, 2)}),
+        ((2, 2, 9, 20, 21), (2, 1, 2, 3, 3), {"groups": 2, "stride": (1, 2, 2)}),
+    ],
+)
+def test_engines_of_larger_weights(rng, x_shape, w_shape, options, mode):
+    pads = ((3, 2),) * (len(x_shape) - 2)
+    case = Case(numbers(rng, x_shape, "f"), numbers(rng, w_shape, "f"), None, pads=pads, mode=mode, **options)
+    assert check_engines_of_weight(case) >= {"gemm", "depthwise" if case.groups > 1 else "fourier"}
+
+
+def test_long_weights_by_transforms_keep_what_is_not_finite_in_its_sums(rng):
+    x, g = numbers(rng, (1, 2, 300), "d"), numbers(rng, (1, 3, 237), "d")
+    clean = nn.conv1d_weight(x, (3, 2, 64), g, algorithm="fft")
+    np.testing.assert_allclose(clean, nn.conv1d_weight(x, (3, 2, 64), g, algorithm="direct"), atol=1e-11)
+    x[0, 1, 20] = np.inf
+    spoiled = ~np.isfinite(nn.conv1d_weight(x, (3, 2, 64), g, algorithm="fft"))
+    reached = np.zeros((3, 2, 64), bool)
+    reached[:, 1, :21] = True
+    assert np.array_equal(spoiled, reached)
 
 
 @settings(max_examples=30)

@@ -179,3 +179,33 @@ def test_no_channels(rng):
 def test_no_images(rng):
     x, w, bias = layer(rng, 0, 20, 20, (9, 9))
     assert winograd(x, w, bias, 4).shape == (0, 20, 9, 9)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("m", [2, 4])
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 40, 49, 14, 14), (1, 300, 70, 7, 7), (3, 150, 40, 30, 29), (1, 20, 24, 130, 130), (1, 5, 3, 1, 9)],
+)
+def test_taps_for_one_call_give_the_same_bits(rng, dtype, m, shape):
+    """Many channels, of which a block goes point by point; few of them, where all taps are transformed."""
+    n, c, o, *size = shape
+    x, w, bias = layer(rng, n, c, o, size, dtype)
+    prepared = winograd(x, w, bias, m)
+    for workers in (1, 2):
+        y = np.empty_like(prepared)
+        _winograd.correlate(x, _winograd.Weights(w, m, once=True), bias, y, (1, 1), (ZERO, ZERO), workers)
+        assert np.array_equal(y, prepared)
+    check(prepared, reference(x, w, bias, (1, 1), size), m)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_many_channels_and_a_value_that_is_not_finite(rng, bad):
+    x, w, bias = layer(rng, 2, 200, 40, (13, 18))
+    x[1, 150, 4, 7] = bad
+    window = np.zeros((2, 40, 13, 18), bool)
+    window[1, :, 3:6, 6:9] = True
+    once = np.empty(window.shape, "f4")
+    _winograd.correlate(x, _winograd.Weights(w, 4, once=True), bias, once, (1, 1), (ZERO, ZERO), 1)
+    for y in (once, winograd(x, w, bias, 4)):
+        assert np.array_equal(~np.isfinite(y), window)

@@ -1,9 +1,9 @@
 """The public functions of `fastconv.probability` against exact numbers, known formulas and each other."""
 
 import math
+import random
 from fractions import Fraction
 
-import matplotlib
 import mpmath
 import numpy as np
 import probabilities
@@ -12,8 +12,6 @@ import pytest
 import fastconv
 from fastconv import probability as pr
 from fastconv.probability import PMF
-
-matplotlib.use("Agg")
 
 DIE = np.full(6, 1 / 6)
 
@@ -155,10 +153,14 @@ def test_moments_cdf_and_quantiles():
     )
     sample = three.sample(20000, rng=1)
     assert abs(sample.mean() - 10.5) < 0.1 and sample.min() >= 3
-    axes = three.plot()
-    assert axes.get_ylabel() == "probability"
     tenths = PMF(np.full(11, 1 / 11), step=0.1)
     assert tenths.cdf(0.3) == pytest.approx(4 / 11)
+
+
+def test_plot():
+    pytest.importorskip("matplotlib").use("Agg")
+    axes = PMF(DIE, offset=1).plot()
+    assert axes.get_ylabel() == "probability"
 
 
 def test_truncation_is_counted():
@@ -360,6 +362,36 @@ BAD = [
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_large_exact_products_and_powers():
+    """By digits what one product of long integers gives, by squares what the recurrence gives."""
+    rng = random.Random(5)
+    f, g = ([rng.getrandbits(900) for _ in range(count)] for count in (400, 37))
+    expected = [sum(f[i] * g[c - i] for i in range(400) if 0 <= c - i < 37) for c in range(436)]
+    assert pr.pmf_sum(f, g, exact=True).tolist() == expected
+    f = [k % 5 for k in range(1, 90)]
+    powers = [[1]]
+    for _ in range(12):
+        powers.append(pr.pmf_sum(powers[-1], f, exact=True).tolist())
+    assert pr.pmf_power(f, 12, exact=True).tolist() == powers[12]
+    assert pr.pmf_power([3**1000], 77, exact=True).tolist() == [3**77_000]
+
+
+def test_tolerances_that_nothing_keeps_to():
+    """Also those of which a share is zero."""
+    grid = np.linspace(0, 1, 9)
+    for rtol in (5e-324, 1e-300, 1e-17):
+        for call in (
+            lambda rtol: pr.pmf_sum([0.5, 0.5], [0.5, 0.5], [0.5, 0.25, 0.25], rtol=rtol),
+            lambda rtol: pr.pmf_power([0.5, 0.5], 10, rtol=rtol),
+            lambda rtol: pr.compound([0.5, 0.25, 0.25], [0.5, 0.5], rtol=rtol),
+            lambda rtol: pr.pdf_sum(np.ones(9), np.ones(9), grid, rtol=rtol),
+        ):
+            with pytest.raises(ValueError, match="rtol must be"):
+                call(rtol)
+    with pytest.raises(ValueError, match="n must be at most"):
+        pr.pmf_power([0.5, 0.5], 10**5000)
 
 
 def test_a_power_that_cannot_be_had():

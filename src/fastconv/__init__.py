@@ -25,6 +25,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _parts _missing _means              blocks beyond the cache; missing values
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
     _layer _strip _layer8               layers of neural networks as matrix products, of bytes too
+    _layer_gradients _layer_transposed  their weights' gradients; their inputs', which are transposed layers
     _winograd _toom_cook                those of 3 x 3 taps by fewer products
     _depthwise _dots                    of one channel each; long kernels of one axis
     _cost                               block sizes and estimates of time and memory
@@ -33,6 +34,7 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _boundary _rounds _threads          compiled: what stands outside an array; units of work; their threads
     _kernels                            compiled once per instruction set, chosen at import; see table.h
     _cpu                                what this processor can run
+    _repr                               arguments in messages
 """
 
 from importlib import import_module

@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from fastconv._repr import short
+
 MODES = ("valid", "same", "full")  # NumPy's integer modes are the positions
 KINDS = "buifcmO"  # bool, integers, floats, complex, timedelta64, object
+LARGEST = float(np.finfo(float).max)
 
 
 def array(x: Any, name: str) -> np.ndarray[Any, Any]:
@@ -35,16 +38,24 @@ def result_dtype(a: np.dtype[Any], v: np.dtype[Any], names: tuple[str, str] = ("
         raise TypeError(f"{' and '.join(names)} must have a common dtype, got {a} and {v}") from None
 
 
+def integer(value: Any, name: str, what: str = "an integer", given: Any = None) -> int:
+    """`value` as an int; `given` is what the user wrote, if that was more."""
+    if not isinstance(value, (bool, np.bool_)):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be {what}, got {short(value if given is None else given)}")
+
+
 def mode(mode: Any) -> str:
     """'full', 'same' or 'valid', spelt so or as NumPy's 2, 1, 0."""
     if isinstance(mode, str):
         if mode in MODES:
             return str(mode)
-    elif isinstance(mode, (bool, np.bool_)) or not hasattr(mode, "__index__"):
-        raise TypeError(f"mode must be 'full', 'same' or 'valid' (or 2, 1, 0), got {mode!r}")
-    elif 0 <= (index := operator.index(mode)) <= 2:
+    elif 0 <= (index := integer(mode, "mode", "'full', 'same' or 'valid' (or 2, 1, 0)")) <= 2:
         return MODES[index]
-    raise ValueError(f"mode must be 'full', 'same' or 'valid' (or 2, 1, 0), got {mode!r}")
+    raise ValueError(f"mode must be 'full', 'same' or 'valid' (or 2, 1, 0), got {short(mode)}")
 
 
 def axes(axes: Any) -> tuple[int, ...] | None:
@@ -52,11 +63,9 @@ def axes(axes: Any) -> tuple[int, ...] | None:
     if axes is None:
         return None
     entries = axes if isinstance(axes, (tuple, list)) else (axes,)
-    if any(isinstance(k, (bool, np.bool_)) or not hasattr(k, "__index__") for k in entries):
-        raise TypeError(f"axes must be None, an int or a tuple of ints, got {axes!r}")
-    if not entries:
+    if len(entries) == 0:
         raise ValueError("axes must name at least one axis, got none")
-    return tuple(operator.index(k) for k in entries)
+    return tuple(integer(k, "axes", "None, an int or a tuple of ints", axes) for k in entries)
 
 
 def name(argument: str, value: Any, names: Sequence[str]) -> str:
@@ -64,15 +73,15 @@ def name(argument: str, value: Any, names: Sequence[str]) -> str:
     if isinstance(value, str) and value in names:
         return value
     error = ValueError if isinstance(value, str) else TypeError
-    raise error(f"{argument} must be one of {', '.join(map(repr, names))}, got {value!r}")
+    raise error(f"{argument} must be one of {', '.join(map(repr, names))}, got {short(value)}")
 
 
 def rtol(rtol: Any) -> float:
     """A positive number."""
     if isinstance(rtol, (bool, np.bool_)) or not isinstance(rtol, (float, int, np.floating, np.integer)):
-        raise TypeError(f"rtol must be a real number, got {rtol!r}")
-    if not 0 < rtol < np.inf:
-        raise ValueError(f"rtol must be positive and finite, got {rtol!r}")
+        raise TypeError(f"rtol must be a real number, got {short(rtol)}")
+    if not 0 < rtol <= LARGEST:
+        raise ValueError(f"rtol must be positive and finite, got {short(rtol)}")
     return float(rtol)
 
 
@@ -81,23 +90,23 @@ def cval(cval: Any, dtype: np.dtype[Any], name: str = "cval") -> Any:
     kind = dtype.kind
     if kind == "O":
         return cval
-    value = np.asarray(cval)
+    value = array(cval, name)
     real = value.dtype.kind in "buif" or isinstance(cval, int)
     if value.ndim or not (real or value.dtype.kind == kind or value.dtype.kind == "c"):
-        raise TypeError(f"{name} must be a scalar that {dtype} can hold, got {cval!r}")
+        raise TypeError(f"{name} must be a scalar that {dtype} can hold, got {short(cval)}")
     if kind == "c" or (kind == "f" and real):
         return value.astype(dtype)[()]
     if not real and kind != "m":
-        raise TypeError(f"{name} must be real for a result of {dtype}, got {cval!r}")
+        raise TypeError(f"{name} must be real for a result of {dtype}, got {short(cval)}")
     if value.dtype.kind == "m":
         if value.astype(dtype) != value:
-            raise ValueError(f"{name} must be a multiple of the unit of {dtype}, got {cval!r}")
+            raise ValueError(f"{name} must be a multiple of the unit of {dtype}, got {short(cval)}")
         value = value.astype(dtype).view(np.int64)
     number = value.item()
     low, high = (0, 1) if kind == "b" else _limits(dtype)
     if not (low <= number <= high and number == int(number)):
         raise ValueError(
-            f"{name} must be a whole number from {low} to {high} for a result of {dtype}, got {cval!r}"
+            f"{name} must be a whole number from {low} to {high} for a result of {dtype}, got {short(cval)}"
         )
     return np.array(int(number), np.int64 if kind == "m" else dtype).astype(dtype)[()]
 

@@ -6,6 +6,7 @@ import re
 from typing import Any, Literal, overload
 
 from fastconv import _cpu, _kernels, _threads
+from fastconv._repr import short
 from fastconv._version import __version__
 
 
@@ -40,7 +41,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     if mode == "dicts":
         return config
     if mode != "stdout":
-        raise ValueError(f"mode must be 'stdout' or 'dicts', got {mode!r}")
+        raise ValueError(f"mode must be 'stdout' or 'dicts', got {short(mode)}")
     for section, entries in config.items():
         print(f"{section}:")
         for name, value in entries.items():

@@ -25,6 +25,7 @@ from fastconv._entry import short_path
 from fastconv._explain import Explanation, explain
 from fastconv._methods import NAMES, Method, choose
 from fastconv._problem import BOUNDARIES, Array, Kept, Problem, Run, problem
+from fastconv._repr import short
 from fastconv._rtol import choose_within
 from fastconv._threads import resolve_workers
 
@@ -240,10 +241,10 @@ class Convolver:
     def _changed(self) -> list[str]:
         """The options that are not `convolve`'s defaults, but for mode."""
         defaults = {"axes": None, "boundary": "zero", "cval": 0.0, "method": "auto", "rtol": None}
-        return [key for key, default in defaults.items() if repr(self._options[key]) != repr(default)]
+        return [key for key, default in defaults.items() if short(self._options[key]) != short(default)]
 
     def __repr__(self) -> str:
-        words = [f"{key}={self._options[key]!r}" for key in ("mode", *self._changed())]
+        words = [f"{key}={short(self._options[key])}" for key in ("mode", *self._changed())]
         words += ["correlate=True"] * self._correlate + ["bank=True"] * (self._bank is not None)
         return f"Convolver(<{self._v.dtype} array of shape {self._v.shape}>, {', '.join(words)})"
 

@@ -172,6 +172,7 @@ _X86_V4 = Rates(
 # NEON lies between SSE4.2, whose lanes it has, and AVX2, with its FMA; what compilers take for granted is
 # often SSE2.
 _RATES = {
+    "x86_amx": _X86_V4,
     "x86_vnni": _X86_V4,
     "x86_v4": _X86_V4,
     "x86_v3": _X86_V3,

@@ -81,10 +81,27 @@ cdef extern from *:
         fc_cpuid(7, r);
         return HAS(r[ECX], BIT(11));
     }
+    /* AMX with bfloat16 and bytes, on a processor with VNNI, where the kernel lets this process use the registers of tiles:
+       Linux grants them on request. */
+    #if defined(__linux__)
+    #include <sys/syscall.h>
+    #include <unistd.h>
+    static int fc_x86_amx(void) {
+        enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
+        uint32_t r[4];
+        if (!fc_x86_vnni()) return 0;
+        fc_cpuid(7, r);                     /* AMX-BF16 AMX-TILE AMX-INT8 */
+        return HAS(r[EDX], BIT(22) | BIT(24) | BIT(25)) && HAS(fc_saved_registers(), 0x60000) &&
+            syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0;
+    }
+    #else
+    static int fc_x86_amx(void) { return 0; }
+    #endif
     #else
     #define FC_X86_64 0
     static int fc_x86_level(void) { return 0; }
     static int fc_x86_vnni(void) { return 0; }
+    static int fc_x86_amx(void) { return 0; }
     #endif
     """
     const char* FC_COMPILER
@@ -92,6 +109,7 @@ cdef extern from *:
     bint FC_X86_64
     int fc_x86_level()
     bint fc_x86_vnni()
+    bint fc_x86_amx()
 
 compiler = FC_COMPILER.decode()
 x86_level = fc_x86_level()
@@ -102,7 +120,8 @@ def supported_isas():
 
     "baseline" is whatever the compiler takes for granted: it closes every list, built or not.
     """
-    names = ["x86_vnni"] if fc_x86_vnni() else []
+    names = ["x86_amx"] if fc_x86_amx() else []
+    names += ["x86_vnni"] if fc_x86_vnni() else []
     names += [f"x86_v{level}" for level in range(x86_level, 1, -1)]
     if FC_ARM64:
         names.append("neon")

@@ -2,8 +2,9 @@
 
     y[n, c m + k, r] = bias[c m + k] + sum over t of w[c m + k, t] x~[n, c, r stride + t dilation - lo],   0 <= k < m
 
-A band of rows of a plane is copied to where its padding surrounds it, small enough to stay in L1, and all kernels of its
-channel run over it; where no window leaves x the band is read in place. Columns have stride 1 or 2. Units depend on the
+Planes are read in place, by loads of some lanes at their edges, where padding is zero and the processor has such loads.
+Else a band of rows of a plane is copied to where its padding surrounds it, small enough to stay in L1, and all kernels of its
+channel run over it; where no window leaves x the band is read in place, too. Columns have stride 1 or 2. Units depend on the
 problem alone. The caller has validated everything.
 """
 
@@ -24,6 +25,8 @@ cdef enum:
     BAND_BYTES = 24 * 1024          # half of L1
     BAND_ROWS = 4                   # at least, and a multiple of it: what kernels take at a time
     PANEL = 1024                    # columns of outputs in a unit
+    SMALL = 4096                    # outputs in a unit of several planes
+    EVERYWHERE = 1 << 30            # beyond all rows and columns
 cdef double PRODUCTS = 1.5e9        # per lane and second: a rough estimate
 
 cdef const fc_depthwise_table* TABLE = <const fc_depthwise_table*>PyCapsule_GetPointer(
@@ -37,6 +40,7 @@ cdef struct Side:                   # one convolved axis
 cdef struct Job:
     const fc_depthwise* kernels
     int item
+    bint masked, contiguous         # read x in place; write y in place
     const char* x
     const char* w                   # [output channel, tap], contiguous
     const char* bias
@@ -47,6 +51,7 @@ cdef struct Job:
     const char* constant
     const char* end                 # of the memory between x's first and last element
     Py_ssize_t band, panel, bands, panels, each         # outputs in a unit; units along an axis, of a channel
+    Py_ssize_t together, groups                         # channels in a unit, where it has all of each; units of an image
     Py_ssize_t pitch                                    # elements from row to row of the copy
     Py_ssize_t copy_bytes
 
@@ -82,35 +87,65 @@ cdef void copy_plane(const Job* job, const char* x, Py_ssize_t first_row, Py_ssi
 
 
 cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
-    """All kernels of one channel over one band of one panel of a plane of outputs."""
+    """All kernels of some channels, or of one over one band of one panel of a plane of outputs."""
     cdef const Side* plane = &job.plane
     cdef const Side* row = &job.row
     cdef const Side* col = &job.col
-    cdef Py_ssize_t q = 0, r = 0, z = 0, image = 0, channel = number, k, a, i, p
+    cdef Py_ssize_t q = 0, r = 0, z = 0, image = 0, channel, size = job.item, c
     if job.each > 1:
         q = number % job.panels * job.panel
         r = number // job.panels % job.bands * job.band
         z = number // (job.panels * job.bands) % plane.n_out
-        channel = number // job.each
+        number //= job.each
     if job.images > 1:
-        image = channel // job.channels
-        channel -= image * job.channels
-    cdef Py_ssize_t n_cols = min(job.panel, col.n_out - q), n_rows = min(job.band, row.n_out - r), size = job.item
-    cdef Py_ssize_t first_plane = z * plane.stride - plane.lo, first_row = r * row.stride - row.lo
-    cdef Py_ssize_t first_col = q * col.stride - col.lo, rows = reach(row, n_rows), count = reach(col, n_cols)
-    cdef Py_ssize_t slack = 2 * job.kernels.lanes, pitch = job.pitch, planes = reach(plane, 1)
+        image = number // job.groups
+        number -= image * job.groups
+    channel = number * job.together
+    cdef Py_ssize_t n_cols = min(job.panel, col.n_out - q), n_rows = min(job.band, row.n_out - r)
+    cdef Py_ssize_t first_row = r * row.stride - row.lo, first_col = q * col.stride - col.lo
+    cdef Py_ssize_t kernel = channel * job.kernels_each, count = min(job.together, job.channels - channel)
     cdef const char* x = job.x + image * job.x_image + channel * job.x_channel
+    cdef char* y = job.y + image * job.y_image + kernel * job.y_channel + z * plane.y + r * row.y + q * col.y
+    cdef fc_taps taps
+    taps.kd, taps.kh, taps.kw = plane.n_taps, row.n_taps, col.n_taps
+    taps.tap_col, taps.step, taps.plane = col.dilation, col.stride, 0
+    if not job.masked:
+        for c in range(count):
+            from_copy(job, &taps, z * plane.stride - plane.lo, first_row, first_col, x, kernel, n_rows, n_cols, y, scratch)
+            x += job.x_channel
+            y += job.kernels_each * job.y_channel
+            kernel += job.kernels_each
+        return
+    taps.tap_row, taps.row = row.dilation * (row.x // size), row.stride * (row.x // size)
+    taps.first_row = (row.dilation - 1 - first_row) // row.dilation
+    taps.end_row = max(taps.first_row, (row.dilation - 1 - first_row + row.n_in) // row.dilation)
+    taps.first_col, taps.end_col = -first_col, col.n_in - first_col
+    x += first_row * row.x + first_col * size
+    if job.kernels_each == 1:
+        job.kernels.planes(x, job.x_channel // size, &taps, job.w + kernel * job.n_taps * size, job.bias + kernel * size, y,
+                           job.y_channel // size, row.y // size, n_rows, n_cols, count)
+        return
+    for c in range(count):
+        job.kernels.planes(x, 0, &taps, job.w + kernel * job.n_taps * size, job.bias + kernel * size, y,
+                           job.y_channel // size, row.y // size, n_rows, n_cols, job.kernels_each)
+        x += job.x_channel
+        y += job.kernels_each * job.y_channel
+        kernel += job.kernels_each
+
+
+cdef void from_copy(const Job* job, fc_taps* taps, Py_ssize_t first_plane, Py_ssize_t first_row, Py_ssize_t first_col,
+                    const char* x, Py_ssize_t kernel, Py_ssize_t n_rows, Py_ssize_t n_cols, char* y,
+                    char* scratch) noexcept nogil:
+    """All kernels of one channel over one band, which is copied unless all windows lie within x."""
+    cdef const Side* plane = &job.plane
+    cdef const Side* row = &job.row
+    cdef const Side* col = &job.col
+    cdef Py_ssize_t rows = reach(row, n_rows), count = reach(col, n_cols), size = job.item, k, a, i, p
+    cdef Py_ssize_t slack = 2 * job.kernels.lanes, pitch = job.pitch, planes = reach(plane, 1)
     cdef const char* base = x + first_plane * plane.x + first_row * row.x + first_col * size
     # where x begins a row, whole vectors do
     cdef char* to = scratch + (slack + (job.kernels.lanes + first_col % job.kernels.lanes if first_col < 0 else 0)) * size
     cdef char* lines = scratch + job.copy_bytes
-    cdef char* y
-    cdef fc_taps taps
-    cdef bint contiguous = col.y == size
-    channel *= job.kernels_each
-    y = job.y + image * job.y_image + z * plane.y + r * row.y + q * col.y
-    taps.kd, taps.kh, taps.kw = plane.n_taps, row.n_taps, col.n_taps
-    taps.tap_col, taps.step = col.dilation, col.stride
     if col.x == size and within(plane, first_plane, planes) and within(row, first_row, rows) and within(col, first_col, count) \
             and base + max(<Py_ssize_t>0, (planes - 1) * plane.x) + max(<Py_ssize_t>0, (rows - 1) * row.x) \
             + (count + slack) * size <= job.end:
@@ -123,14 +158,17 @@ cdef void unit(const Job* job, Py_ssize_t number, char* scratch) noexcept nogil:
             copy_plane(job, x + p * plane.x if p >= 0 else NULL, first_row, rows, first_col, count, to)
             to += rows * pitch * size
     taps.tap_row, taps.row = row.dilation * pitch, row.stride * pitch
-    for k in range(channel, channel + job.kernels_each):
-        if contiguous:
-            job.kernels.rows(base, &taps, job.w + k * job.n_taps * size, job.bias + k * size, y + k * job.y_channel,
-                             row.y // size, n_rows, n_cols)
-            continue
-        job.kernels.rows(base, &taps, job.w + k * job.n_taps * size, job.bias + k * size, lines, n_cols, n_rows, n_cols)
+    taps.first_row, taps.end_row, taps.first_col, taps.end_col = 0, EVERYWHERE, 0, EVERYWHERE
+    if job.contiguous:
+        job.kernels.planes(base, 0, taps, job.w + kernel * job.n_taps * size, job.bias + kernel * size, y,
+                           job.y_channel // size, row.y // size, n_rows, n_cols, job.kernels_each)
+        return
+    for k in range(kernel, kernel + job.kernels_each):
+        job.kernels.planes(base, 0, taps, job.w + k * job.n_taps * size, job.bias + k * size, lines, 0, n_cols, n_rows,
+                           n_cols, 1)
         for i in range(n_rows):
-            copy_strided(y + k * job.y_channel + i * row.y, col.y, lines + i * n_cols * size, size, n_cols, size)
+            copy_strided(y + i * row.y, col.y, lines + i * n_cols * size, size, n_cols, size)
+        y += job.y_channel
 
 
 def correlate(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo, tuple boundary,
@@ -154,6 +192,7 @@ def correlate(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, t
     """
     cdef Job job
     cdef Side side
+    cdef fc_taps taps
     cdef cnp.ndarray weights, add, zero = np.zeros(1, x.dtype)
     cdef Py_ssize_t rows, high = 0, line
     cdef int a, n = x.ndim - 2
@@ -197,6 +236,18 @@ def correlate(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, t
     job.bands = (job.row.n_out + job.band - 1) // job.band
     job.copy_bytes = (job.plane.n_taps * reach(&job.row, job.band) * job.pitch + 8 * job.kernels.lanes) * job.item
     job.each = job.plane.n_out * job.bands * job.panels
-    run(&job, <unit_function>unit, job.images * job.channels * job.each,
-        100e-9 + job.n_taps * job.kernels_each * job.band * (job.panel + job.kernels.lanes) / (PRODUCTS * job.kernels.lanes),
+
+    taps.kd, taps.kh, taps.kw = job.plane.n_taps, job.row.n_taps, job.col.n_taps
+    taps.tap_row, taps.row = job.row.dilation, job.row.stride
+    job.contiguous = job.col.y == job.item
+    job.masked = (job.kernels.masked and job.kernels.unrolled(&taps) and n < 3 and job.contiguous and job.col.x == job.item
+                  and job.row.boundary == ZERO and job.col.boundary == ZERO)
+    job.together = 1
+    if job.each == 1:
+        job.together = min(job.channels, max(<Py_ssize_t>1, SMALL // (job.row.n_out * job.col.n_out)))
+        job.together -= job.together > 1 and job.together % 2
+    job.groups = (job.channels + job.together - 1) // job.together
+    rows = job.together * job.kernels_each * job.band
+    run(&job, <unit_function>unit, job.images * job.groups * job.each,
+        100e-9 + job.n_taps * rows * (job.panel + job.kernels.lanes) / (PRODUCTS * job.kernels.lanes),
         job.copy_bytes + job.band * job.panel * job.item, workers, tick)

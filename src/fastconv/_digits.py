@@ -56,7 +56,7 @@ def digits(x: Array) -> Array:
     bits = max(int(x.max()).bit_length(), int(x.min()).bit_length()) + 1  # with the sign
     count = -(-bits // BITS)
     if x.dtype == object or count > 4:
-        raw = b"".join(int(value).to_bytes(2 * count, "little", signed=True) for value in x.flat)
+        raw = b"".join(int(value).to_bytes(2 * count, "little", signed=True) for value in x.reshape(-1))
         words = np.frombuffer(raw, "<u2").reshape(-1, count)
     else:
         words = np.ascontiguousarray(x.reshape(-1), "<i8").view("<u2").reshape(-1, 4)[:, :count]

@@ -490,8 +490,9 @@ cdef Task prepare(cnp.ndarray x, cnp.ndarray w, cnp.ndarray y, int n_batch, tupl
     # The kernels, packed: [batch..., planes..., row, column], shared axes once, each pass contiguous.
     shared = tuple([slice(0, 1) if not convolved[i] and w.strides[i] == 0 else slice(None) for i in range(nd)])
     order = batch + plane + ([row] if row >= 0 else []) + [col]
+    packed = np.ascontiguousarray(w[shared].transpose(order))   # first: there may be no memory for it
     parts = _passes(job, macs, row >= 0)
-    packed = _pack(w[shared].transpose(order), len(batch), parts, item)
+    packed = _pack(packed, len(batch), parts, item)
     passes = np.array(parts, np.intp)
     job.w = <const char*>cnp.PyArray_DATA(packed)
     job.n_passes = len(parts)
@@ -598,10 +599,10 @@ cdef list _passes(Job* job, Py_ssize_t n_taps, bint tiles):
 
 
 cdef cnp.ndarray _pack(cnp.ndarray w, int n_batch, list parts, int item):
-    """w as [batch..., taps], the taps of each pass contiguous and in its order."""
+    """w, contiguous, as [batch..., taps], the taps of each pass contiguous and in its order."""
     cdef tuple batch = (<object>w).shape[:n_batch]
     if len(parts) == 1 or w.ndim == n_batch + 1:
-        return np.ascontiguousarray(w).reshape(*batch, -1)
+        return w.reshape(*batch, -1)
     w = w.reshape(*batch, -1, w.shape[w.ndim - 2], w.shape[w.ndim - 1])
     return np.concatenate([
         w[..., p:p + n_p, i:i + n_i, j:j + n_j].reshape(*batch, -1) for p, n_p, i, n_i, j, n_j, _ in parts

@@ -206,7 +206,7 @@ def _pose(
     """The problem with its signal and kernel, and cval."""
     if mode is None:
         mode = "valid" if correlate else "full"
-    p, a, v, cval = pose(correlate, a, v, mode, axes, boundary, cval)
+    p, a, v, cval = pose(bool(correlate), a, v, mode, axes, boundary, cval)
     return p, *signal_and_kernel(p, a, v), cval
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fastconv import _check, _wav
 from fastconv._convolve import convolve
 from fastconv._problem import problem
+from fastconv._repr import short
 
 BLOCK = 1 << 18
 
@@ -54,7 +55,7 @@ def convolve_files(x: str, h: str, y: str, options: Options, tick: Tick, say: Sa
 def _suffix(path: str, name: str) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in (".npy", ".wav"):
-        raise ValueError(f"{name} must be an .npy or a .wav file, got {path!r}")
+        raise ValueError(f"{name} must be an .npy or a .wav file, got {short(path)}")
     return suffix
 
 

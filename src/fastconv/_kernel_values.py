@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from fastconv._cost import rates
-from fastconv._problem import Array, Kept, Problem
+from fastconv._problem import Array, Kept, Problem, distinct
 
 Terms = list[list[Array]]  # by term and axis
 MOST_TERMS = 4
@@ -215,7 +215,7 @@ def look_sparse(problem: Problem, w: Array, kept: Kept) -> float:
         share = _share(w)
         if share > MOST_SHARE:
             with np.errstate(all="ignore"):
-                finite = np.isfinite(w.sum())
+                finite = np.isfinite(distinct(w).sum())
             return sparse_seconds(problem, math.ceil(share * math.prod(problem.m))) if finite else math.inf
         keep_taps(problem, w, kept)
     found = kept["taps"]

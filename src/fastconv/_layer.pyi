@@ -5,8 +5,6 @@ import numpy as np
 
 _Array = np.ndarray[Any, Any]
 
-FOURS: np.dtype[Any]
-
 class Weights:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -22,30 +20,6 @@ def forward(
     dilation: tuple[int, ...],
     lo: tuple[int, ...],
     boundary: tuple[int, ...],
-    workers: int,
-    tick: Callable[[float], object] | None = None,
-) -> None: ...
-def transposed(
-    x: _Array,
-    w: _Array,
-    bias: _Array | None,
-    y: _Array,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    lo: tuple[int, ...],
-    groups: int,
-    workers: int,
-    tick: Callable[[float], object] | None = None,
-) -> None: ...
-def weight_gradient(
-    x: _Array,
-    gy: _Array,
-    gw: _Array,
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    lo: tuple[int, ...],
-    boundary: tuple[int, ...],
-    groups: int,
     workers: int,
     tick: Callable[[float], object] | None = None,
 ) -> None: ...

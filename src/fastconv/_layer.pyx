@@ -7,17 +7,13 @@ of pixels (some images, rows, columns) times some outputs. It takes the products
 pixels are laid out in a strip (continued, and split by the stride's phases, so that what a tap sees is contiguous),
 gathered from there into a panel [k][pixel] of some vectors, and multiplied with panels [k][output] of the weights, or
 with the weights as they lie, where one box reads them once. Blocks are summed apart and then added up, which also keeps
-rounding errors small. How the sum of an output is blocked depends on the weights' shape alone (of a weight's gradient:
-on the layer's), never on the units; so results do not depend on the number of threads, though the size of units does.
-The caller has validated everything.
+rounding errors small. How the sum of an output is blocked depends on the weights' shape alone, never on the units; so
+results do not depend on the number of threads, though the size of units does. The caller has validated everything.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 cimport numpy as cnp
-
-from itertools import product
-from math import gcd
 
 import numpy as np
 
@@ -26,15 +22,14 @@ from fastconv._direct import DTYPES
 from fastconv._threads import get_num_threads
 
 from fastconv._boundary cimport copy_strided
-from fastconv._kernels.dot8 cimport FC_DOT8_TABLE, fc_dot8_table
-from fastconv._kernels.gemm cimport FC_GEMM_TABLE, FC_GEMM_VECTORS, fc_gemm, fc_gemm_table, fc_piece
+from fastconv._kernels.gemm cimport FC_GEMM_TABLE, fc_gemm, fc_gemm_table, fc_piece
 from fastconv._rounds cimport aligned, run, unit_function
 from fastconv._spread cimport (
     Spread, arrange, pack_spread, pad_bias, reach_of, spread_of, spread_unit, suits,
 )
 from fastconv._strip cimport (
-    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, places, point, pose,
-    runs, seen_in_place, where,
+    Box, Job, boxes, cut, cut_outputs, equal, join, lay_out, load_strip, offsets, output, parts_of, point, pose, runs,
+    seen_in_place, where,
 )
 
 cnp.import_array()
@@ -46,12 +41,15 @@ cdef enum:
     OUTPUTS = 256                   # outputs of a unit, at most
     FEW_OUTPUTS = 64                # at least, if several threads want units: each gathers the pixels anew
     UNITS = 4                       # of a thread, wanted
+<<<<<<< HEAD
     MOST_PIECES = 4 * 32            # pixels of the widest panel
     GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
     GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
     FEW_ROWS = 128                  # at least, if several threads want units
     TURNED_BOXES = 2                # at most, each of which turns the weights anew where these are not packed
     BIASES = FC_GEMM_VECTORS        # vectors of each value of the bias
+=======
+>>>>>>> main
     LINE = 64                       # bytes of the cache
     PLANS = 256                     # that are remembered
 
@@ -59,17 +57,10 @@ cdef extern from "simd.h" nogil:
     void fc_prefetch(const void*)
 
 cdef const fc_gemm_table* TABLE = <const fc_gemm_table*>PyCapsule_GetPointer(_kernels.table("gemm"), FC_GEMM_TABLE)
-cdef const fc_dot8_table* DOT8 = <const fc_dot8_table*>PyCapsule_GetPointer(_kernels.table("dot8"), FC_DOT8_TABLE)
-cdef fc_gemm _fours = TABLE.dtype[DTYPES[np.dtype(np.int32)]]
-_fours.rows, _fours.vectors = DOT8.rows, DOT8.vectors
-memcpy(_fours.tile, DOT8.tile, sizeof(_fours.tile))
-memset(_fours.ahead, 0, sizeof(_fours.ahead))
-FOURS = np.dtype("V4")              # four bytes: of x unsigned, of w signed; their sums are int32
 
 
 cdef const fc_gemm* kernels_of(dtype):
-    """The matrix kernels of a dtype; those of `FOURS` move elements as int32's do."""
-    return &_fours if dtype == FOURS else &TABLE.dtype[DTYPES[dtype]]
+    return &TABLE.dtype[DTYPES[dtype]]
 
 
 # ---- packed weights ----------------------------------------------------------------------------------------------
@@ -315,63 +306,6 @@ cdef void layer_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept no
                 write(job, &box, v * lanes, first, sums, width * item)
 
 
-cdef void turn_pixels(const Job* job, const Box* box, Py_ssize_t pixels, char* panel, Py_ssize_t width) noexcept nogil:
-    """panel[pixel][output] = y, of the box."""
-    cdef Py_ssize_t[4] at
-    cdef Py_ssize_t pixel = 0, run, j
-    cdef char* y
-    while pixel < pixels:
-        where(box, pixel, at)
-        run = box.n[2]
-        y = output(job, box, at)
-        if job.side[2].y == job.item and job.y_output % job.item == 0:
-            job.gemm.turn(y, job.y_output // job.item, panel + pixel * width * job.item, width, box.outputs, run)
-        else:
-            for j in range(run):
-                copy_strided(panel + (pixel + j) * width * job.item, job.item, y + j * job.side[2].y, job.y_output,
-                             box.outputs, job.item)
-        pixel += run
-
-
-cdef void gradient_unit(const Job* job, Py_ssize_t unit, char* scratch) noexcept nogil:
-    """The gradient of some channels' weights for some outputs: sums [c, t][output] over boxes of pixels, in order."""
-    cdef Box box
-    cdef const fc_gemm* gemm = job.gemm
-    cdef Py_ssize_t item = job.item, left = cut_outputs(job, unit, &box)
-    cdef Py_ssize_t block = left % job.blocks, tap = block % job.tap_parts * job.block_taps
-    cdef Py_ssize_t channel = block // job.tap_parts * job.block_channels
-    cdef Py_ssize_t channels = min(job.block_channels, job.channels - channel)
-    cdef Py_ssize_t rows = channels * min(job.block_taps, job.taps - tap)
-    cdef Py_ssize_t vectors = parts_of(box.outputs, gemm.lanes), width = vectors * gemm.lanes
-    cdef Py_ssize_t part, pixels, r, m
-    cdef Py_ssize_t* at = <Py_ssize_t*>(scratch + job.at)
-    cdef char* sums = scratch + job.sums
-    cdef char* to
-    cdef const char* x
-    box.group = left // job.blocks
-    memset(sums, 0, rows * width * item)
-    memset(scratch + job.panel, 0, job.at - job.panel)
-    for part in range(boxes(job)):
-        cut(job, part, &box)
-        pixels = box.images * box.n[0] * box.n[1] * box.n[2]
-        places(job, &box, at)
-        turn_pixels(job, &box, pixels, scratch + job.panel, width)
-        if job.in_place:
-            x = seen_in_place(job, &box, channel)
-        else:
-            x = scratch
-            load_strip(job, &box, channel, channels, scratch)
-        r = 0
-        while r < rows:
-            m = min(gemm.reach_rows[vectors - 1], rows - r)
-            to = sums + r * width * item
-            gemm.reach[m - 1][vectors - 1](pixels, x, job.off + tap + r, at, scratch + job.panel, width, to, width,
-                                           to, width)
-            r += m
-    to = <char*>job.w + ((box.group * job.outputs + box.output) * job.to_w + channel * job.taps + tap) * item
-    gemm.turn(sums, width, to, job.to_w, rows, box.outputs)
-
-
 # ---- the drivers --------------------------------------------------------------------------------------------------
 
 cdef Py_ssize_t wanted_units(int workers) except -1:
@@ -534,7 +468,7 @@ cdef void divide(Plan plan, Weights packed, Py_ssize_t size, Py_ssize_t wanted):
     plan.off = offsets(job)
     job.last_off = plan.off.max(initial=0)
     job.off = <const Py_ssize_t*>cnp.PyArray_DATA(plan.off)
-    if boxes(job) == 1 and packed.dtype != FOURS:
+    if boxes(job) == 1:
         plan.rows = np.arange(job.outputs, dtype=np.intp) * (job.channels * job.taps)
         plan.numbers = np.arange(job.block_channels * job.block_taps, dtype=np.intp)
         job.rows = <const Py_ssize_t*>cnp.PyArray_DATA(plan.rows)
@@ -551,87 +485,3 @@ cdef cnp.ndarray repeated(cnp.ndarray x, Py_ssize_t times):
         copy_strided(<char*>cnp.PyArray_DATA(to) + i * item, times * item, <const char*>cnp.PyArray_DATA(x),
                      x.strides[0], x.shape[0], item)
     return to
-
-
-def transposed(cnp.ndarray x, cnp.ndarray w, bias, cnp.ndarray y, tuple stride, tuple dilation, tuple lo,
-               Py_ssize_t groups, int workers, tick=None):
-    """y[n, c, i] = bias[c] + sum over o, t of w[o, c, t] x[n, o, q], where q stride + t dilation - lo = i.
-
-    This is a transposed convolution, and the gradient of `forward`'s input. Outputs of the same i modulo the stride
-    see the same taps: theirs is a `forward` of stride 1.
-
-    Parameters
-    ----------
-    x : ndarray
-        (N, O, *S).
-    w : ndarray
-        (O, C / groups, *K).
-    bias : ndarray or None
-        (C,).
-    y : ndarray
-        (N, C, *So) with any sizes So. Written.
-    stride, dilation, lo, groups, workers, tick
-        As for `forward`, with zeros around x.
-    """
-    cdef int nd = x.ndim - 2
-    cdef Py_ssize_t o = w.shape[0] // groups
-    turned = np.moveaxis(w.reshape((groups, o, *(<object>w).shape[1:])), 1, 2)
-    turned = turned.reshape((groups * w.shape[1], o, *(<object>w).shape[2:]))
-    phases = [list(_phases(*side)) for side in zip((<object>w).shape[2:], stride, dilation, lo)]
-    for phase in product(*phases):
-        first, taps, step, begin = zip(*phase)
-        outputs = y[(..., *[slice(i, None, s) for i, s in zip(first, stride)])]
-        forward(x, turned[(..., *taps)], bias, outputs, (1,) * nd, step, begin, (0,) * nd, workers)
-
-
-def _phases(taps, stride, dilation, lo):
-    """Of each output modulo the stride: the first such, its taps from the last to the first, their dilation and lo."""
-    step = gcd(stride, dilation)
-    for first in range(stride):
-        here = [t for t in range(min(taps, stride // step)) if (first + lo - t * dilation) % stride == 0]
-        if here:
-            last = here[0] + (taps - 1 - here[0]) // (stride // step) * (stride // step)
-            yield (first, slice(last, here[0] - 1 if here[0] else None, -(stride // step)),
-                   dilation // step, (last * dilation - first - lo) // stride)
-        else:
-            yield first, slice(0, 0), 1, 0
-
-
-def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride, tuple dilation, tuple lo,
-                    tuple boundary, Py_ssize_t groups, int workers, tick=None):
-    """gw[o, c, t] = sum over n, p of gy[n, o, p] x~[n, c, p stride + t dilation - lo].
-
-    Parameters
-    ----------
-    x : ndarray
-        (N, C, *S).
-    gy : ndarray
-        (N, O, *So).
-    gw : ndarray
-        (O, C / groups, *K). Written.
-    stride, dilation, lo, boundary, groups, workers, tick
-        As for `forward`.
-    """
-    cdef Job job
-    cdef Py_ssize_t scratch, units, most
-    cdef double seconds
-    cdef cnp.ndarray off, to = gw if gw.flags.c_contiguous else np.empty_like(gw, order="C")
-    if gw.size == 0:
-        return
-    pose(&job, kernels_of(x.dtype), x, gy, (<object>gw).shape, groups, stride, dilation, lo, boundary)
-    job.w, job.to_w = <const char*>cnp.PyArray_DATA(to), job.channels * job.taps
-    job.block_taps = equal(job.taps, GRADIENT_ROWS)
-    job.tap_parts = parts_of(job.taps, job.block_taps)
-    job.output_extent = equal(job.outputs, job.gemm.reach_vectors * job.gemm.lanes, job.gemm.lanes)
-    most = job.channels * job.groups * parts_of(job.outputs, job.output_extent) // wanted_units(workers)
-    most = min(max(most, parts_of(FEW_ROWS, job.taps)), max(<Py_ssize_t>1, GRADIENT_ROWS // job.taps))
-    job.block_channels = equal(job.channels, most)
-    job.blocks = parts_of(job.channels, job.block_channels) * job.tap_parts
-    scratch = lay_out(&job, GRADIENT_PIXELS)
-    off = offsets(&job)
-    job.off = <const Py_ssize_t*>cnp.PyArray_DATA(off)
-    units = job.groups * job.output_parts * job.blocks
-    seconds = 1.0 * gy.size * job.channels * job.taps / (3e9 * job.gemm.lanes * units) + 1e-6
-    run(&job, <unit_function>gradient_unit, units, seconds, scratch, workers, tick)
-    if to is not gw:
-        gw[...] = to

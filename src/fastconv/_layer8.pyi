@@ -4,13 +4,24 @@ import numpy as np
 
 _Array = np.ndarray[Any, Any]
 
-def fours(
+class Weights:
+    shape: tuple[int, ...]
+    groups: int
+    totals: _Array
+
+    def __init__(self, w: _Array, groups: int) -> None: ...
+
+def forward(
     x: _Array,
-    groups: int,
-    reach: tuple[int, ...],
+    w: Weights,
+    x_zero: int,
+    w_zero: _Array | None,
+    bias: _Array,
+    y: _Array,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
     lo: tuple[int, ...],
-    fill: int,
-    flip: int,
+    factors: _Array | None,
+    zero: int,
     workers: int,
-) -> _Array: ...
-def requantise(sums: _Array, factors: _Array, zero: int, y: _Array, workers: int) -> None: ...
+) -> None: ...

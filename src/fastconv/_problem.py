@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastconv import _check
+from fastconv._repr import short
 
 Array = np.ndarray[Any, Any]
 Tick = Callable[[float], object] | None  # is told the fraction done, now and then
@@ -150,10 +151,12 @@ def _match_axes(ndim: int, v_ndim: int, axes: tuple[int, ...] | None) -> dict[in
         return {k: k for k in range(ndim)}
     for k in axes:
         if not -ndim <= k < ndim:
-            raise ValueError(f"axes must be from {-ndim} to {ndim - 1} for a with {ndim} dimensions, got {k}")
+            raise ValueError(
+                f"axes must be from {-ndim} to {ndim - 1} for a with {ndim} dimensions, got {short(k)}"
+            )
     positive = [k % ndim for k in axes]
     if len(set(positive)) < len(positive):
-        raise ValueError(f"axes must be unique, got {axes}")
+        raise ValueError(f"axes must be unique, got {short(axes)}")
     if v_ndim == ndim:
         return {k: k for k in positive}
     if v_ndim == len(positive):
@@ -201,3 +204,8 @@ def windows_leave(n: list[int], m: list[int], n_out: list[int], lo: list[int]) -
 def within(tick: Tick, first: float, last: float) -> Tick:
     """The tick of a part of the work: from the fraction `first` to `last`."""
     return None if tick is None else lambda done: tick(first + done * (last - first))
+
+
+def distinct(x: Array) -> Array:
+    """x without repetition: where a stride is 0, one element stands for all."""
+    return x[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in x.strides)]

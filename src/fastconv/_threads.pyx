@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import index
 
+from fastconv._repr import short
+
 cdef extern from *:
     r"""
     #ifdef _OPENMP
@@ -163,24 +165,27 @@ def _from_environment():
 
 def _count(value, name, allowed):
     """The number of threads that a positive or negative integer stands for."""
-    wrong = (
-        f"{name} must be a positive integer, or a negative one (-1: all CPUs, -2: all but one){allowed}, "
-        f"got {value!r}"
-    )
     if isinstance(value, bool):
-        raise TypeError(wrong)
+        raise TypeError(_not_a_count(value, name, allowed))
     try:
         n = index(value)
     except TypeError:
-        raise TypeError(wrong) from None
+        raise TypeError(_not_a_count(value, name, allowed)) from None
     if n < 0:
         n += _usable_cpus() + 1
         if n <= 0:
             cpus = _usable_cpus()
-            raise ValueError(f"{name} must be at least -{cpus} with {cpus} usable CPUs, got {value!r}")
+            raise ValueError(f"{name} must be at least -{cpus} with {cpus} usable CPUs, got {short(value)}")
     elif n == 0:
-        raise ValueError(wrong)
+        raise ValueError(_not_a_count(value, name, allowed))
     return min(n, MOST_THREADS)
+
+
+def _not_a_count(value, name, allowed):
+    return (
+        f"{name} must be a positive integer, or a negative one (-1: all CPUs, -2: all but one){allowed}, "
+        f"got {short(value)}"
+    )
 
 
 def resolve_workers(workers):

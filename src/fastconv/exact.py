@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 
 from fastconv import _check, _convolve, _digits
 from fastconv._explain import error_bound
-from fastconv._problem import ZERO, Array, Problem
+from fastconv._problem import ZERO, Array, Problem, distinct
+from fastconv._repr import short
 
 __all__ = ["convolve", "correlate"]
 
@@ -163,7 +164,7 @@ def _run(
     if _settled(correlated, p, a, b, mode, cval, most, options):
         return _array(function(a, b, mode, cval=cval, **options))
     sums = _digits.sums(p, a, b, cval, workers)
-    _raise_if(any(not info.min <= y <= info.max for y in sums.flat), p)
+    _raise_if(any(not info.min <= y <= info.max for y in sums.reshape(-1)), p)
     return sums.astype(p.dtype)
 
 
@@ -180,9 +181,9 @@ def _integers(x: Any, name: str) -> Array:
     if not isinstance(x, np.ndarray) and found.dtype.kind in "fO":  # a list of integers that no dtype holds
         found = np.asarray(x, object)
     if found.dtype == object:
-        for value in found.flat:
+        for value in found.reshape(-1):  # .flat has 32 dimensions
             if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-                raise TypeError(f"{name} must hold integers, got {value!r}")
+                raise TypeError(f"{name} must hold integers, got {short(value)}")
     elif found.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, got dtype {found.dtype}")
     return found
@@ -190,12 +191,12 @@ def _integers(x: Any, name: str) -> Array:
 
 def _whole(cval: Any) -> int:
     if isinstance(cval, (bool, np.bool_)) or not hasattr(cval, "__index__"):
-        raise TypeError(f"cval must be an integer, got {cval!r}")
+        raise TypeError(f"cval must be an integer, got {short(cval)}")
     return int(cval)
 
 
 def _no_minus(a: Array, b: Array, cval: int) -> bool:
-    return bool(a.min() >= 0 and b.min() >= 0 and cval >= 0)
+    return bool(distinct(a).min() >= 0 and distinct(b).min() >= 0 and cval >= 0)
 
 
 def _most(p: Problem, a: Array, b: Array, cval: int) -> int:
@@ -207,12 +208,14 @@ def _most(p: Problem, a: Array, b: Array, cval: int) -> int:
 
 
 def _largest(x: Array) -> int:
-    return max(int(x.max()), -int(x.min()))
+    found = distinct(x)
+    return max(int(found.max()), -int(found.min()))
 
 
 def _total(x: Array) -> int:
     """The sum of |x|; where float64 does not hold it, a little more."""
-    total = float(np.abs(x.astype(float)).sum())
+    found = distinct(x)
+    total = float(np.abs(found.astype(float)).sum()) * (x.size // found.size)
     return int(total) if total < 2.0**53 else int(total * (1 + 2.0**-20))
 
 

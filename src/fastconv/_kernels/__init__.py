@@ -1,8 +1,8 @@
 """Chooses the kernels for this processor, once, at import.
 
 `isa` is the chosen instruction set, `isa_source` what chose it, `table(name)` the capsule with the kernels of
-the template <name>.pyx.in. FASTCONV_ISA=<name> overrides the choice. What the kernels compute is the
-templates' concern, and which names the processor can run is _cpu's.
+the template <name>.pyx.in, and `has(name)` tells whether there are any. FASTCONV_ISA=<name> overrides the
+choice. What the kernels compute is the templates' concern, and which names the processor can run is _cpu's.
 """
 
 import importlib
@@ -12,10 +12,10 @@ from typing import Any
 
 from fastconv._cpu import supported_isas
 
-__all__ = ["BASE", "ISAS", "available", "built", "isa", "isa_source", "table"]
+__all__ = ["BASE", "ISAS", "available", "built", "has", "isa", "isa_source", "table"]
 
-ISAS = ("x86_vnni", "x86_v4", "x86_v3", "x86_v2", "neon", "baseline")
-BASE = {"x86_vnni": "x86_v4"}  # what has the kernels that an instruction set adds nothing to
+ISAS = ("x86_amx", "x86_vnni", "x86_v4", "x86_v3", "x86_v2", "neon", "baseline")
+BASE = {"x86_amx": "x86_vnni", "x86_vnni": "x86_v4"}  # what has the kernels that a set adds nothing to
 
 _modules = {module.name for module in pkgutil.iter_modules(__path__)}
 
@@ -32,13 +32,22 @@ def available() -> list[str]:
     return [name for name in built() if name in supported]
 
 
+def has(template: str) -> bool:
+    """Whether the chosen instruction set, or what it builds on, has kernels of a template."""
+    return _module_of(template) is not None
+
+
 def table(template: str) -> Any:
     """The kernels of one template for the chosen instruction set."""
-    name = f"{template}_{isa}"
-    if name not in _modules:
-        name = f"{template}_{BASE[isa]}"
-    module: Any = importlib.import_module(f"{__name__}.{name}")
+    module: Any = importlib.import_module(f"{__name__}.{_module_of(template)}")
     return module.table
+
+
+def _module_of(template: str) -> str | None:
+    name: str | None = isa
+    while name is not None and f"{template}_{name}" not in _modules:
+        name = BASE.get(name)
+    return name and f"{template}_{name}"
 
 
 def _choose() -> tuple[str, str]:

@@ -19,13 +19,13 @@
 #define FASTCONV_KERNEL_WINOGRAD_H
 #include <stddef.h>
 
-#define FC_WINOGRAD_TABLE "fastconv._kernels.winograd.v1"
+#define FC_WINOGRAD_TABLE "fastconv._kernels.winograd.v2"
 
 typedef struct {
     int lanes, rows;                        /* rows: tiles that multiply takes at a time */
     void (*gather)(const void *x, ptrdiff_t plane, ptrdiff_t channels, ptrdiff_t count, int slack, void *to);
     void (*scatter)(const void *from, ptrdiff_t count, ptrdiff_t channels, void *y, ptrdiff_t plane);
-    void (*weights[2])(const double *w, const double *g, void *u, ptrdiff_t step);
+    void (*weights[2])(const void *w, const double *g, void *u, ptrdiff_t step);
     void (*input[2])(const void *const *rows, ptrdiff_t tiles, const void *c, void *v, ptrdiff_t pitch, ptrdiff_t step);
     void (*multiply[2])(const void *v, ptrdiff_t pitch, ptrdiff_t tiles, const void *u, ptrdiff_t channels, void *to,
                         ptrdiff_t to_pitch);

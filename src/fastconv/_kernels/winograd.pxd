@@ -3,7 +3,7 @@ ctypedef void (*fc_gather)(const void* x, Py_ssize_t plane, Py_ssize_t channels,
                            void* to) noexcept nogil
 ctypedef void (*fc_scatter)(const void* of, Py_ssize_t count, Py_ssize_t channels, void* y,
                             Py_ssize_t plane) noexcept nogil
-ctypedef void (*fc_weights)(const double* w, const double* g, void* u, Py_ssize_t step) noexcept nogil
+ctypedef void (*fc_weights)(const void* w, const double* g, void* u, Py_ssize_t step) noexcept nogil
 ctypedef void (*fc_input)(const void* const* rows, Py_ssize_t tiles, const void* c, void* v, Py_ssize_t pitch,
                           Py_ssize_t step) noexcept nogil
 ctypedef void (*fc_multiply)(const void* v, Py_ssize_t pitch, Py_ssize_t tiles, const void* u, Py_ssize_t channels,

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastconv import _check
 from fastconv._problem import BOUNDARIES, Array
+from fastconv._repr import short
 from fastconv._threads import resolve_workers
 
 # Astropy's words and fastconv's
@@ -68,7 +69,7 @@ def call(
     fill = _real(fill_value, "fill_value")
     tolerance = _real(normalization_zero_tol, "normalization_zero_tol")
     if not tolerance >= 0:
-        raise ValueError(f"normalization_zero_tol must be at least 0, got {normalization_zero_tol!r}")
+        raise ValueError(f"normalization_zero_tol must be at least 0, got {short(normalization_zero_tol)}")
     if np.ma.is_masked(kernel):
         raise ValueError("kernel must not have masked elements; kernel.filled(value) puts a value there")
     x, w = _numbers(array, "array"), _numbers(kernel, "kernel")
@@ -106,8 +107,11 @@ def call(
 
 def _real(value: Any, name: str) -> float:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (float, int, np.floating, np.integer)):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
-    return float(value)
+        raise TypeError(f"{name} must be a real number, got {short(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a float, got {short(value)}") from None
 
 
 def _numbers(x: Any, name: str) -> Array:

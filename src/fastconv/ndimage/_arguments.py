@@ -15,6 +15,8 @@ from numpy.typing import DTypeLike
 
 from fastconv import _check
 from fastconv._problem import Array
+from fastconv._repr import short
+from fastconv._threads import resolve_workers
 
 Axes = SupportsIndex | Sequence[SupportsIndex] | None
 Modes = str | Sequence[str]
@@ -64,9 +66,12 @@ def settings(options: Options) -> Settings:
         return USUAL
     chosen = Settings(**options)
     for name, allowed in CHOICES.items():
-        if getattr(chosen, name) not in allowed:
+        word = getattr(chosen, name)
+        if not isinstance(word, str | None) or word not in allowed:
             words = ", ".join(map(repr, allowed))
-            raise ValueError(f"{name} must be one of {words}, got {getattr(chosen, name)!r}")
+            raise ValueError(f"{name} must be one of {words}, got {short(word)}")
+    if chosen.workers is not None:
+        resolve_workers(chosen.workers)
     return chosen
 
 
@@ -110,11 +115,14 @@ def output(output: Any, x: Array, is_complex: bool = False) -> Array:
         dtype = np.promote_types(x.dtype, np.complex64) if is_complex else x.dtype.newbyteorder("=")
         return np.empty(x.shape, dtype)
     if not isinstance(output, (str, type, np.dtype)):
-        raise TypeError(f"output must be an array, a dtype or None, got {output!r}")
-    dtype = np.dtype(output)
+        raise TypeError(f"output must be an array, a dtype or None, got {short(output)}")
+    try:
+        dtype = np.dtype(output)
+    except TypeError:
+        raise TypeError(f"output must be an array, a dtype or None, got {short(output)}") from None
     if is_complex and dtype.kind != "c":
         if isinstance(output, str):
-            raise RuntimeError(f"output must be a complex dtype, got {output!r}")
+            raise RuntimeError(f"output must be a complex dtype, got {short(output)}")
         warnings.warn(f"promoting specified output dtype to complex, from {dtype}", stacklevel=4)
         dtype = np.promote_types(dtype, np.complex64)
     return _numeric(np.empty(x.shape, dtype), "output")
@@ -123,7 +131,7 @@ def output(output: Any, x: Array, is_complex: bool = False) -> Array:
 def boundary(mode: Any, name: str = "mode") -> str:
     """fastconv's name for a mode of SciPy's."""
     if not isinstance(mode, str) or mode not in BOUNDARIES:
-        raise RuntimeError(f"{name} must be one of {', '.join(map(repr, BOUNDARIES))}, got {mode!r}")
+        raise RuntimeError(f"{name} must be one of {', '.join(map(repr, BOUNDARIES))}, got {short(mode)}")
     return BOUNDARIES[mode]
 
 
@@ -137,7 +145,9 @@ def each(value: Any, name: str, count: int) -> list[Any]:
         return [value] * count
     entries = list(value)
     if len(entries) != count:
-        raise RuntimeError(f"{name} must be one value or one for each of the {count} axes, got {value!r}")
+        raise RuntimeError(
+            f"{name} must be one value or one for each of the {count} axes, got {short(value)}"
+        )
     return entries
 
 
@@ -146,14 +156,26 @@ def whole(value: Any, name: str) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+        raise TypeError(f"{name} must be an integer, got {short(value)}") from None
+
+
+def real(value: Any, name: str) -> float:
+    """`value` as a float."""
+    try:
+        if not isinstance(value, (str, bytes)):
+            return float(value)
+    except (TypeError, OverflowError):
+        pass
+    raise TypeError(f"{name} must be a real number, got {short(value)}")
 
 
 def axis(axis: Any, x: Array) -> int:
     """`axis` as the index, from 0, of an axis of x."""
     k = whole(axis, "axis")
     if not -x.ndim <= k < x.ndim:
-        raise np.exceptions.AxisError(k, x.ndim, "axis")
+        raise np.exceptions.AxisError(
+            f"axis: axis {short(k)} is out of bounds for array of dimension {x.ndim}"
+        )
     return k % x.ndim
 
 
@@ -165,10 +187,10 @@ def axes(axes: Any, x: Array) -> list[int]:
     found = [whole(k, "axes") for k in given]
     for k in found:
         if not -x.ndim <= k < x.ndim:
-            raise ValueError(f"axes must be from {-x.ndim} to {x.ndim - 1} for this input, got {k}")
+            raise ValueError(f"axes must be from {-x.ndim} to {x.ndim - 1} for this input, got {short(k)}")
     found = [k % x.ndim for k in found]
     if len(set(found)) < len(found):
-        raise ValueError(f"axes must be unique, got {axes!r}")
+        raise ValueError(f"axes must be unique, got {short(axes)}")
     return found
 
 
@@ -176,7 +198,7 @@ def origin(origin: Any, m: int) -> int:
     """`origin` as an int that keeps the weights, m along this axis, over the element."""
     k = whole(origin, "origin")
     if not -(m // 2) <= k <= (m - 1) // 2:
-        raise ValueError(f"origin must be from {-(m // 2)} to {(m - 1) // 2} for {m} weights, got {k}")
+        raise ValueError(f"origin must be from {-(m // 2)} to {(m - 1) // 2} for {m} weights, got {short(k)}")
     return k
 
 
@@ -184,9 +206,9 @@ def cval(cval: Any, x: Array) -> Any:
     """`cval` as a number, real unless x is complex."""
     if type(cval) is float:
         return cval
-    value = np.asarray(cval)
+    value = _check.array(cval, "cval")
     if value.ndim or value.dtype.kind not in "biufc":
-        raise TypeError(f"cval must be a number, got {cval!r}")
+        raise TypeError(f"cval must be a number, got {short(cval)}")
     if value.dtype.kind == "c" and x.dtype.kind != "c":
-        raise TypeError(f"cval must be real for a real input, got {cval!r}")
+        raise TypeError(f"cval must be real for a real input, got {short(cval)}")
     return value[()]

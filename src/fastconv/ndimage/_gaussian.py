@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, SupportsIndex, Unpack
@@ -12,6 +13,7 @@ from numpy.polynomial.hermite_e import hermeval
 from numpy.typing import ArrayLike
 
 from fastconv._problem import Array
+from fastconv._repr import short
 from fastconv.ndimage import _arguments
 from fastconv.ndimage._arguments import Axes, Modes, Options, Output
 from fastconv.ndimage._generic import generic_gradient_magnitude, generic_laplace, of_parts
@@ -139,7 +141,7 @@ def gaussian_filter(
     kernels = [
         Kernel(_kernel(*_shape(s, n, truncate, r)), k, boundary)
         for k, s, n, r, boundary in zip(along, sigmas, orders, radii, boundaries)
-        if float(s) > 1e-15
+        if _arguments.real(s, "sigma") > 1e-15
     ]
     outside = _arguments.cval(cval, x)
     y = _arguments.output(output, x)
@@ -268,28 +270,33 @@ def unsharp_mask(
     y = _arguments.output(output, x)
     dtype = np.result_type(x.dtype, y.dtype, np.float32)
     detail = gaussian_filter(x, sigma, 0, dtype, mode, cval, truncate, axes=axes, **options)
-    detail *= -amount
-    detail += (1 + amount) * x
+    more = _arguments.real(amount, "amount")
+    detail *= -more
+    detail += (1 + more) * x
     store(detail, y, settings)
     return y
 
 
 def _shape(sigma: Any, order: Any, truncate: Any, radius: Any) -> tuple[float, int, int]:
     """sigma, order and radius of a kernel, checked."""
-    width = float(sigma)
+    width = _arguments.real(sigma, "sigma")
     if not width > 0:
-        raise ValueError(f"sigma must be positive, got {sigma!r}")
+        raise ValueError(f"sigma must be positive, got {short(sigma)}")
     n = _arguments.whole(order, "order")
     if n < 0:
-        raise ValueError(f"order must not be negative, got {n}")
+        raise ValueError(f"order must not be negative, got {short(n)}")
     if radius is None:
-        reach = truncate * width + 0.5
+        reach = _arguments.real(truncate, "truncate") * width + 0.5
         if not 0 <= reach < math.inf:
-            raise ValueError(f"truncate must make a finite radius, got {truncate!r}")
+            raise ValueError(f"truncate must make a finite radius, got {short(truncate)}")
         return width, n, int(reach)
-    if not hasattr(radius, "__index__") or radius < 0:
-        raise ValueError(f"radius must be a non-negative integer, got {radius!r}")
-    return width, n, int(radius)
+    try:
+        taps = operator.index(radius)
+    except TypeError:
+        taps = -1
+    if taps < 0:
+        raise ValueError(f"radius must be a non-negative integer, got {short(radius)}")
+    return width, n, taps
 
 
 def _kernel(sigma: float, order: int, radius: int) -> Array:

@@ -20,7 +20,7 @@ from fastconv import _blocks, _direct, _separable, _stencil
 from fastconv._cost import rates
 from fastconv._direct import DTYPES
 from fastconv._entry import correlate
-from fastconv._problem import BOUNDARIES, Array, Window
+from fastconv._problem import BOUNDARIES, Array, Window, distinct
 from fastconv._threads import resolve_workers
 from fastconv.ndimage import _integers
 from fastconv.ndimage._arguments import Settings
@@ -210,7 +210,7 @@ def correlation(
         if len(axes) == 1 and w.dtype.kind == "f":
             if _integers.passed(x, [Kernel(w, axes[0], boundary, origins[0])], cval, y, settings):
                 return
-    skip_zeros = skip_zeros and x.dtype.kind in "fc" and not w.all()
+    skip_zeros = skip_zeros and x.dtype.kind in "fc" and not distinct(w).all()
     dtype, whole = arithmetic(x, w, y, cval if boundary == "constant" else 0, divisor, settings)
     is_mean = divisor > 1 and dtype in SUMS
     if is_mean and dtype.kind == "i":

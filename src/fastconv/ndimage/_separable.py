@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastconv._problem import Array
+from fastconv._repr import short
 from fastconv.ndimage import _arguments
 from fastconv.ndimage._arguments import Axes, Modes, Options, Output
 from fastconv.ndimage._passes import Kernel, passes
@@ -169,7 +170,9 @@ def sep_filter(
     x = _arguments.image(input)
     along = _arguments.axes(axes, x)
     if len(kernels) != len(along):
-        raise RuntimeError(f"kernels must have one entry for each of the {len(along)} axes, got {kernels!r}")
+        raise RuntimeError(
+            f"kernels must have one entry for each of the {len(along)} axes, got {short(kernels)}"
+        )
     weights = [_arguments.line(kernel, "kernels") for kernel in kernels]
     boundaries = _arguments.boundaries(mode, len(along))
     origins = [
@@ -187,5 +190,5 @@ def _box(size: SupportsIndex, axis: int, mode: str, origin: SupportsIndex) -> Ke
     """The kernel of a mean."""
     m = _arguments.whole(size, "size")
     if m < 1:
-        raise RuntimeError(f"size must be at least 1, got {m}")
+        raise RuntimeError(f"size must be at least 1, got {short(m)}")
     return Kernel(np.ones(m), axis, _arguments.boundary(mode), _arguments.origin(origin, m), m)

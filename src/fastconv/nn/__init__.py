@@ -6,13 +6,15 @@
     conv_transpose1d_input, conv_transpose1d_weight, …  those of the transposes
     Conv1d, Conv2d, Conv3d                              layers with their weight prepared, for many inputs
     conv_integer, qlinear_conv                          quantised layers, as in ONNX
+    ConvInteger, QLinearConv                            the same with their weight prepared
     explain                                             which engine a layer takes, and why
 
     _arguments  what they have in common: checks, in PyTorch's words
     _geometry   which input meets which tap for which output
     _choice     the engines, and the choice of one
     _compute    from arrays of any dtype to engines
-    _convolution _layers _transposed _gradients _transposed_gradients _quantised _explain     the functions
+    _convolution _layers _transposed _gradients _transposed_gradients _explain     the functions
+    _quantised _quantised_layers
 
 All arrays of a call have the same dtype, which is the result's: float32, float64, complex64 or complex128;
 float16, summed in float32; or integers, which wrap around. A NaN or infinity reaches all outputs whose window
@@ -37,6 +39,7 @@ from fastconv.nn._gradients import (
 )
 from fastconv.nn._layers import Conv1d, Conv2d, Conv3d
 from fastconv.nn._quantised import conv_integer, qlinear_conv
+from fastconv.nn._quantised_layers import ConvInteger, QLinearConv
 from fastconv.nn._transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from fastconv.nn._transposed_gradients import (
     conv_transpose1d_input,
@@ -51,7 +54,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvInteger",
     "Explanation",
+    "QLinearConv",
     "conv1d",
     "conv1d_input",
     "conv1d_weight",

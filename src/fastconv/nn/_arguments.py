@@ -5,7 +5,7 @@ Errors name the argument as PyTorch calls it, what it was and what it must be.
 
 from __future__ import annotations
 
-import operator
+import sys
 from collections.abc import Sequence
 from typing import Any, Literal, SupportsIndex
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from fastconv import _check
 from fastconv._problem import Array
+from fastconv._repr import short
 from fastconv._threads import resolve_workers
 
 Ints = SupportsIndex | Sequence[SupportsIndex]
@@ -56,11 +57,11 @@ def same_dtype(**given: Array | None) -> None:
 
 def per_axis(value: Any, name: str, rank: int, least: int = 1) -> tuple[int, ...]:
     """A number, or one for each spatial axis, as a tuple."""
-    if type(value) is int and value >= least:
+    if type(value) is int and least <= value <= sys.maxsize:
         return (value,) * rank
     entries = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,)
     if len(entries) not in (1, rank):
-        raise ValueError(f"{name} must be an int or a tuple of {rank}, got {value!r}")
+        raise ValueError(f"{name} must be an int or a tuple of {rank}, got {short(value)}")
     numbers = tuple(integer(k, name, least, value) for k in entries)
     return numbers * rank if len(numbers) == 1 else numbers
 
@@ -68,37 +69,37 @@ def per_axis(value: Any, name: str, rank: int, least: int = 1) -> tuple[int, ...
 def integer(value: Any, name: str, least: int, given: Any = None) -> int:
     """`value` as an int not below `least`; `given` is what the user wrote, if that was more."""
     given = value if given is None else given
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be of integers, got {given!r}")
-    number = operator.index(value)
+    number = _check.integer(value, name, "of integers", given)
     if number < least:
-        raise ValueError(f"{name} must be at least {least}, got {given!r}")
+        raise ValueError(f"{name} must be at least {least}, got {short(given)}")
+    if number > sys.maxsize:
+        raise ValueError(f"{name} must be at most {sys.maxsize}, got {short(given)}")
     return number
 
 
 def padding(value: Any, rank: int, words: bool = True) -> tuple[tuple[int, int], ...] | str:
     """ "same", "valid", or (low, high) for each spatial axis."""
-    if type(value) is int and value >= 0:
+    if type(value) is int and 0 <= value <= sys.maxsize:
         return ((value, value),) * rank
     if isinstance(value, str) and words:
         return _check.name("padding", value, ("same", "valid"))
     if isinstance(value, (tuple, list)) and any(isinstance(k, (tuple, list)) for k in value):
         if len(value) not in (1, rank) or any(not isinstance(k, (tuple, list)) or len(k) != 2 for k in value):
-            raise ValueError(f"padding in pairs must be {rank} pairs (low, high), got {value!r}")
+            raise ValueError(f"padding in pairs must be {rank} pairs (low, high), got {short(value)}")
         ends = [[integer(k, "padding", 0, value) for k in pair] for pair in value]
         pairs = tuple((lo, hi) for lo, hi in ends)
         return pairs * rank if len(pairs) == 1 else pairs
     if isinstance(value, str):
-        raise TypeError(f"padding must be an int, or a tuple of {rank} or of pairs, got {value!r}")
+        raise TypeError(f"padding must be an int, or a tuple of {rank} or of pairs, got {short(value)}")
     return tuple((k, k) for k in per_axis(value, "padding", rank, 0))
 
 
 def sizes(value: Any, name: str, dims: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of an array that a gradient is asked for."""
     if not isinstance(value, (tuple, list)):
-        raise TypeError(f"{name} must be a tuple of ints, got {value!r}")
+        raise TypeError(f"{name} must be a tuple of ints, got {short(value)}")
     if len(value) not in dims:
-        raise ValueError(f"{name} must have {' or '.join(map(str, dims))} entries, got {value!r}")
+        raise ValueError(f"{name} must have {' or '.join(map(str, dims))} entries, got {short(value)}")
     return tuple(integer(k, name, 0, value) for k in value)
 
 

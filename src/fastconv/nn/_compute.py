@@ -35,18 +35,21 @@ def layer(
     workers: int,
     kept: Kept | None = None,
 ) -> None:
-    """y = the layer of x. What engines make of w is kept in `kept`, for calls to come."""
+    """y = the layer of x. What engines make of w is kept in `kept`, if there are calls to come."""
     if y.size == 0 or geometry.terms == 0 or 0 in geometry.n:
         _only_bias(y, bias)
         return
     dtype = work_dtype(y.dtype)
     engine = _choice.choose("layer", geometry, dtype, algorithm, kept is not None)
-    kept = {} if kept is None else kept
-    if "weight" not in kept:
-        kept["weight"] = _operand(w, dtype)
+    if kept is None:
+        w = _operand(w, dtype)
+    elif "weight" in kept:
+        w = kept["weight"]
+    else:
+        w = kept["weight"] = _operand(w, dtype)
     b = None if bias is None else _operand(bias, dtype)
     total = _place(y, dtype)
-    engine.run(geometry, _operand(x, dtype), kept["weight"], b, total, workers, kept)
+    engine.run(geometry, _operand(x, dtype), w, b, total, workers, kept)
     _narrow(total, y)
 
 

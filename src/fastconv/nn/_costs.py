@@ -19,6 +19,12 @@ PRODUCT = 1 / 75e9  # of matrices in the cache
 ROWS = 8  # of the matrix of weights, in a tile
 GATHER = 0.02e-9  # an element of the matrix of windows
 WRITE = 0.15e-9  # an output
+PRODUCT_6 = 1 / 150e9  # of tiles of bfloat16, all six
+STEP = 32  # channels of a tile, or pixels of a gradient's
+ROWS_6 = 256  # outputs, or channels times taps, of a gradient's unit
+SPLIT = 0.45e-9  # an element of the input into its parts
+SPLIT_ROWS = 1e-9  # of an output's gradient
+PACK_6 = 0.7e-9  # a weight into its parts
 WEIGHT_BYTE = 1 / 40e9  # of weights, which do not stay in the cache
 TRANSFORM = 0.28e-9  # a point of a channel's tile
 POINT_BYTE = 1 / 40e9  # of transformed weights
@@ -32,10 +38,13 @@ MIX_MANY = 7e-9  # where those of the kernels do not stay in the cache
 FEW_PAIRS = 1024  # of channels and outputs, for which they do
 SPECTRUM = 3.5e-9  # a point of a kernel's transform
 PACK = 0.12e-9  # a weight
-PACK_POINT = 0.9e-9  # of a transformed kernel
+PACK_KERNEL = 4e-9  # a kernel of 3 x 3 taps
+PACK_POINT = 0.09e-9  # of its transform
 BAND = 0.1e-9  # an element of a plane that is read or written
-PLANE = 50e-9
+PLANE = 15e-9
 APART = 1 / 50e9  # a product of planes
+HEIGHTS = 3, 5, 7  # of kernels, for which the rows that share what is read are unrolled
+APART_ANY = 1 / 13e9  # for other heights
 
 
 def gemm(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
@@ -49,6 +58,44 @@ def gemm(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     return CALL + seconds * _width(dtype)
 
 
+def bf16x6(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Whole tiles of 16 pixels, which go on from row to row, of channels and of outputs."""
+    channels, outputs = geometry.channels // geometry.groups, geometry.outputs // geometry.groups
+    gap = (geometry.m[-1] - 1) * geometry.dilation[-1] / geometry.stride[-1]
+    rows = geometry.batch * math.prod(geometry.n_out[:-1])
+    pixels = rows * min(geometry.n_out[-1] + gap, -(-geometry.n_out[-1] // LANES) * LANES)
+    terms = -(-channels // STEP) * STEP * math.prod(geometry.m)
+    weights = geometry.groups * outputs * terms
+    seconds = pixels * -(-outputs // LANES) * LANES * geometry.groups * terms * PRODUCT_6
+    seconds += geometry.batch * geometry.channels * math.prod(geometry.n) * SPLIT
+    seconds += pixels * geometry.outputs * WRITE + weights * 6 * WEIGHT_BYTE
+    if not prepared:
+        seconds += weights * PACK_6
+    return CALL + seconds
+
+
+def bf16x6_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Of the gradient of a weight: whole tiles of 32 pixels side by side, which go on from row to row."""
+    channels, outputs = geometry.channels // geometry.groups, geometry.outputs // geometry.groups
+    taps = math.prod(geometry.m)
+    gap = (geometry.m[-1] - 1) * geometry.dilation[-1] / geometry.stride[-1]
+    rows = geometry.batch * math.prod(geometry.n_out[:-1])
+    pixels = rows * min(geometry.n_out[-1] + gap, -(-geometry.n_out[-1] // STEP) * STEP)
+    whole = -(-channels // LANES) * -(-outputs // LANES) * LANES**2 * geometry.groups
+    seconds = pixels * whole * taps * PRODUCT_6
+    seconds += geometry.batch * geometry.channels * math.prod(geometry.n) * -(-outputs // ROWS_6) * 2 * SPLIT
+    seconds += pixels * geometry.outputs * -(-channels * taps // ROWS_6) * SPLIT_ROWS
+    return CALL + seconds + math.prod(geometry.w_shape) * PACK
+
+
+def gemm_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """The gradient of the weight: lanes of outputs; each group turns its own."""
+    pixels = geometry.batch * math.prod(geometry.n_out)
+    outputs = -(-geometry.outputs // geometry.groups // LANES) * LANES * geometry.groups
+    seconds = pixels * outputs * geometry.terms * PRODUCT + pixels * (outputs + geometry.channels) * GATHER
+    return CALL + seconds * _width(dtype)
+
+
 def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     """F(m x m, 3 x 3): (m + 2)^2 products of matrices, with a column for each tile of m x m outputs."""
     points = (m + 2) ** 2
@@ -59,15 +106,24 @@ def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -
     seconds += points * tiles * (geometry.channels + 0.75 * outputs) * TRANSFORM
     seconds += points * pairs * 4 * POINT_BYTE
     if not prepared:
-        seconds += points * pairs * PACK_POINT
+        seconds += pairs * (PACK_KERNEL + points * PACK_POINT)
     return CALL / 2 + seconds * _width(dtype)
 
 
 def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     planes = geometry.batch * geometry.outputs
     elements = planes * (math.prod(geometry.n) + math.prod(geometry.n_out))
-    seconds = geometry.products * APART + elements * BAND
+    unrolled = len(geometry.m) > 1 and geometry.m[-2] in HEIGHTS
+    seconds = geometry.products * (APART if unrolled else APART_ANY) + elements * BAND
     return CALL / 4 + planes * PLANE + seconds * _width(dtype)
+
+
+def depthwise_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
+    """Each gradient of an output meets whole vectors of taps."""
+    taps = math.prod(geometry.m[:-1]) * -(-geometry.m[-1] // LANES) * LANES
+    planes = geometry.batch * geometry.outputs
+    seconds = planes * math.prod(geometry.n_out) * taps * APART
+    return CALL + planes * PLANE + seconds * _width(dtype)
 
 
 def dots(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:

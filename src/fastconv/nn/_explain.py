@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, SupportsIndex
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from fastconv import _check
 from fastconv.nn import _arguments, _choice, _geometry
 from fastconv.nn._arguments import Algorithm, Ints, Layout, Padding, PaddingMode
 from fastconv.nn._compute import work_dtype
@@ -71,10 +71,11 @@ def explain(
     >>> x, w = np.ones((1, 64, 56, 56), np.float32), np.ones((64, 64, 3, 3), np.float32)
     >>> nn.explain(x, w, padding=1, prepared=True).algorithm
     'winograd'
-    >>> nn.explain(x, w[:, :, :1, :1]).engine
-    'gemm'
+    >>> nn.explain(x, w[:, :1], padding=1, groups=64).engine
+    'depthwise'
     """
-    rank = np.ndim(weight) - 2
+    weight = _check.array(weight, "weight")
+    rank = weight.ndim - 2
     if rank not in (1, 2, 3):
         raise ValueError(f"weight must have 3, 4 or 5 dimensions, got {rank + 2}")
     given = parameters(rank, stride, padding, dilation, groups, padding_mode, layout, algorithm)

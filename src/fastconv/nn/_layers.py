@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from fastconv._problem import Array, Kept
-from fastconv.nn import _arguments
-from fastconv.nn._convolution import apply, checked_weight, parameters
+from fastconv.nn import _arguments, _calls
+from fastconv.nn._convolution import apply, checked_weight, kind_of, parameters
 from fastconv.nn._explain import Explanation, explain_layer
 
 DEFAULTS = {
@@ -55,6 +56,7 @@ class _Layer:
         if w.shape[0] % self._given.groups:
             raise ValueError(f"groups must divide weight.shape[0] = {w.shape[0]}, got {self._given.groups}")
         self._kept: Kept = {}
+        self._known: dict[Any, _calls.Kind] = {}
 
     @property
     def weight(self) -> Array:
@@ -66,7 +68,16 @@ class _Layer:
 
     def __call__(self, input: ArrayLike, out: Array | None = None, workers: Any = None) -> Array:
         """The layer's output; `input`, `out` and `workers` as for the function."""
-        return apply(self.rank, self._given, input, self._weight, self._bias, out, workers, self._kept)
+        key = (input.shape, input.dtype) if type(input) is np.ndarray else None
+        known = self._known.get(key)
+        if known is not None:
+            y = _calls.run(known, input, self._weight, self._bias, out, workers, self._kept)
+            if y is not None:
+                return y
+        y = apply(self.rank, self._given, input, self._weight, self._bias, out, workers, self._kept)
+        if known is None and type(input) is np.ndarray and self._given.layout == "NCHW":
+            _calls.remember(self._known, key, kind_of(self.rank, self._given, input, self._weight, True))
+        return y
 
     def explain(self, input: ArrayLike) -> Explanation:
         """Tell how a call would work; see `fastconv.nn.explain`."""

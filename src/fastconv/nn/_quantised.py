@@ -7,12 +7,12 @@ from typing import Any, SupportsIndex, TypedDict, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastconv import _check, _layer, _layer8
+from fastconv import _check, _layer8
 from fastconv._problem import Array
+from fastconv._repr import short
 from fastconv.nn import _arguments, _geometry
 from fastconv.nn._arguments import Ints, Layout, Padding
 from fastconv.nn._convolution import WEIGHT_AXES, checked_bias, checked_input, finish, place
-from fastconv.nn._geometry import padded
 
 BYTES = ("int8", "uint8")
 
@@ -25,12 +25,11 @@ class Options(TypedDict, total=False):
     workers: SupportsIndex | None
 
 
-class _Layer:
-    """A layer of bytes: checked arguments, and its sums."""
+class Layer:
+    """A layer of bytes but for its input: checked arguments, and the weights as the kernels read them."""
 
     def __init__(
         self,
-        x: Any,
         w: Any,
         x_zero_point: Any,
         w_zero_point: Any,
@@ -39,84 +38,75 @@ class _Layer:
         dilation: Any,
         groups: Any,
         layout: Any,
-        workers: Any,
     ) -> None:
         w = _check.array(w, "w")
         self.rank = w.ndim - 2
         if self.rank not in (1, 2, 3):
             raise ValueError(f"w must have 3, 4 or 5 dimensions, {WEIGHT_AXES}, got shape {w.shape}")
-        x = checked_input(x, self.rank, "x")
-        for name, array in (("x", x), ("w", w)):
-            if array.dtype not in BYTES:
-                raise TypeError(f"{name} must hold int8 or uint8, got {array.dtype}")
-        self.dtype: np.dtype[Any] = x.dtype
-        self.workers = _arguments.workers(workers)
-        self.layout = _arguments.layout(layout)
-        self.unbatched = x.ndim == self.rank + 1
-        self.x = _arguments.channels_first(x, self.rank, self.layout)
+        if w.dtype not in BYTES:
+            raise TypeError(f"w must hold int8 or uint8, got {w.dtype}")
         self.w: Array = w
-        self.geometry = _geometry.layer(
-            self.x.shape,
-            w.shape,
-            _arguments.per_axis(stride, "stride", self.rank),
-            _arguments.padding(padding, self.rank),
-            _arguments.per_axis(dilation, "dilation", self.rank),
-            _arguments.integer(groups, "groups", 1),
-            "zero",
-            "x",
-            "w",
-        )
-        self.x_zero = _zero_point(x_zero_point, "x_zero_point", x.dtype, 1)
-        self.w_zero = _zero_point(w_zero_point, "w_zero_point", w.dtype, w.shape[0])
+        self.layout = _arguments.layout(layout)
+        self.steps = _arguments.per_axis(stride, "stride", self.rank)
+        self.padding = _arguments.padding(padding, self.rank)
+        self.dilation = _arguments.per_axis(dilation, "dilation", self.rank)
+        self.groups = _arguments.integer(groups, "groups", 1)
+        self.x_zero_point = x_zero_point
+        zeros = _zero_point(w_zero_point, "w_zero_point", w.dtype, len(w))
+        signed = zeros - (128 if w.dtype == np.uint8 else 0)
+        self.w_zero: Array = np.ascontiguousarray(np.broadcast_to(signed, len(w)), np.int32)
+        self.packed: _layer8.Weights | None = None
 
-    def sums(self, y: Array) -> None:
-        """y = the sums of (x - x_zero_point) (w - w_zero_point), modulo 2^32. Padding stands for x's zero.
+    def pack(self) -> _layer8.Weights:
+        """The weights, packed once; `groups` must divide the outputs."""
+        if self.packed is None:
+            self.packed = _layer8.Weights(self.w, self.groups)
+        return self.packed
 
-        Products of bytes want x unsigned and w signed: 128 is added to bytes and zero points of an x that is
-        not, and subtracted from those of w. Then, with K terms in each sum,
+    def __call__(
+        self, x: Any, bias: Array | None, y_zero: Any, factors: Array | None, out: Any, workers: Any
+    ) -> Array:
+        """The sums; with factors, these times the sums, rounded to bytes. y_zero: as the user gave it.
 
-            y = sum x w - w_zero sum x - x_zero (sum w - K w_zero)
-
-        where the sum of x is that of one output channel more for each group, with weights of 1.
+        The padding stands for x's zero. Products of bytes want x unsigned and w signed, see `_layer8`.
         """
-        g = self.geometry
-        if 0 in y.shape or g.terms == 0:
-            y.fill(0)
-            return
-        flip_x, flip_w = (128 if array.dtype == np.int8 else 0 for array in (self.x, self.w))
-        x_zero, w_zero = int(self.x_zero[0]) + flip_x, self.w_zero - (128 - flip_w)
-        x = _layer8.fours(self.x, g.groups, g.reach, g.lo, x_zero, flip_x, self.workers)
-        w = self.w.view(np.int8) ^ np.int8(0 if flip_w else -128)
-        bias = np.broadcast_to(g.terms * w_zero, g.outputs) - w.reshape(len(w), -1).sum(1, dtype=np.int32)
-        bias = (bias * np.int32(x_zero)).astype(np.int32)
-        outer = padded(g)
-        if w_zero.any():
-            outputs = g.outputs // g.groups
-            sums = np.empty((g.batch, g.groups, 1 + outputs, *g.n_out), np.int32)
-            wide_bias = np.insert(bias, range(0, g.outputs, outputs), 0)
-            self._products(outer, x, _with_ones(w, g.groups), wide_bias, sums.reshape(g.batch, -1, *g.n_out))
-            w_zero = np.broadcast_to(w_zero, g.outputs).reshape(-1, *(1,) * self.rank)
-            for image, of in zip(y, sums):
-                for i in range(g.groups):
-                    part = slice(i * outputs, (i + 1) * outputs)
-                    np.multiply(of[i, :1], w_zero[part], out=image[part])
-                    np.subtract(of[i, 1:], image[part], out=image[part])
-        else:
-            self._products(outer, x, w, bias, y)
-
-    def _products(self, outer: _geometry.Geometry, x: Array, w: Array, bias: Array | None, y: Array) -> None:
-        """The sums of x w, both with four channels in an element."""
-        outputs, per_group, *m = w.shape
-        lines = w.view(np.uint8).reshape(outputs, per_group, -1)
-        taps = _layer8.fours(lines, 1, lines.shape[2:], (0,), 0, 0, self.workers)
-        if per_group % 4:
-            taps.view(np.uint8).reshape(*taps.shape, 4)[:, -1, ..., per_group % 4 :] = 0
-        steps = outer.stride, outer.dilation, outer.lo, outer.boundary
-        _layer.forward(x, taps.reshape(outputs, -1, *m), bias, y, *steps, self.workers)
-
-    def place(self, out: Any, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-        shape, arrays = self.geometry.y_shape, (self.x, self.w)
-        return place(out, shape, dtype, self.rank, self.layout, self.unbatched, arrays)
+        x = checked_input(x, self.rank, "x")
+        if x.dtype not in BYTES:
+            raise TypeError(f"x must hold int8 or uint8, got {x.dtype}")
+        dtype, zero = np.dtype(np.int32), 0
+        if factors is not None:
+            dtype, zero = _result_zero(y_zero, x.dtype)
+        n_workers = _arguments.workers(workers)
+        unbatched = x.ndim == self.rank + 1
+        x_zero = int(_zero_point(self.x_zero_point, "x_zero_point", x.dtype, 1)[0])
+        x = _arguments.channels_first(x, self.rank, self.layout)
+        g = _geometry.layer(
+            x.shape, self.w.shape, self.steps, self.padding, self.dilation, self.groups, "zero", "x", "w"
+        )
+        y, result = place(out, g.y_shape, dtype, self.rank, self.layout, unbatched, (x,))
+        total = y if y.flags.aligned else np.empty(y.shape, dtype)
+        packed = self.pack()
+        x_zero += 128 if x.dtype == np.int8 else 0
+        sums = (self.w_zero * np.int64(g.terms) - packed.totals) * x_zero
+        if bias is not None:
+            sums += bias
+        _layer8.forward(
+            x,
+            packed,
+            x_zero,
+            self.w_zero if self.w_zero.any() else None,
+            sums.astype(np.int32),
+            total,
+            g.stride,
+            g.dilation,
+            g.lo,
+            factors,
+            zero,
+            n_workers,
+        )
+        if total is not y:
+            y[...] = total
+        return finish(out, y, result)
 
 
 def conv_integer(
@@ -188,10 +178,8 @@ def _conv_integer(
     out: Any = None,
     workers: Any = None,
 ) -> Array:
-    layer = _Layer(x, w, x_zero_point, w_zero_point, stride, padding, dilation, groups, layout, workers)
-    y, result = layer.place(out, np.dtype(np.int32))
-    layer.sums(y)
-    return finish(out, y, result)
+    layer = Layer(w, x_zero_point, w_zero_point, stride, padding, dilation, groups, layout)
+    return layer(x, None, 0, None, out, workers)
 
 
 def qlinear_conv(
@@ -269,56 +257,50 @@ def _qlinear_conv(
     workers: Any = None,
 ) -> Array:
     x, x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, bias = quantised
-    layer = _Layer(x, w, x_zero_point, w_zero_point, stride, padding, dilation, groups, layout, workers)
-    outputs = layer.geometry.outputs
+    layer = Layer(w, x_zero_point, w_zero_point, stride, padding, dilation, groups, layout)
+    factors, b = scaling(len(layer.w), x_scale, w_scale, y_scale, bias)
+    return layer(x, b, y_zero_point, factors, out, workers)
+
+
+def scaling(outputs: int, x_scale: Any, w_scale: Any, y_scale: Any, bias: Any) -> tuple[Array, Array | None]:
+    """What sums are multiplied by, and what is added before, for each output."""
     ratio = (
         _scale(x_scale, "x_scale", 1) * _scale(w_scale, "w_scale", outputs) / _scale(y_scale, "y_scale", 1)
     )
-    dtype = layer.dtype
-    if isinstance(y_zero_point, (np.generic, np.ndarray)) and y_zero_point.dtype in BYTES:
-        dtype = y_zero_point.dtype
-    zero = _zero_point(y_zero_point, "y_zero_point", dtype, 1)
     b = None
     if bias is not None:
         b = checked_bias(bias, outputs, "w.shape[0]")
         if b.dtype != np.int32:
             raise TypeError(f"bias must hold int32, got {b.dtype}")
-    y, result = layer.place(out, dtype)
-    total = np.empty(layer.geometry.y_shape, np.int32)
-    layer.sums(total)
-    if b is not None:
-        total += b.reshape(-1, *(1,) * layer.rank)
-    factors = np.ascontiguousarray(np.broadcast_to(ratio, outputs))
-    _layer8.requantise(total, factors, int(zero[0]), y, layer.workers)
-    return finish(out, y, result)
+    return np.ascontiguousarray(np.broadcast_to(ratio, outputs)), b
 
 
-def _with_ones(w: Array, groups: int) -> Array:
-    """w with an output channel of ones before those of each group."""
-    outputs, *shape = w.shape
-    wide = np.ones((groups, 1 + outputs // groups, *shape), w.dtype)
-    wide[:, 1:] = w.reshape(groups, -1, *shape)
-    return wide.reshape(-1, *shape)
+def _result_zero(y_zero_point: Any, x_dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
+    """The result's dtype and what stands for 0 in it."""
+    dtype = x_dtype
+    if isinstance(y_zero_point, (np.generic, np.ndarray)) and y_zero_point.dtype in BYTES:
+        dtype = y_zero_point.dtype
+    return dtype, int(_zero_point(y_zero_point, "y_zero_point", dtype, 1)[0])
 
 
 def _zero_point(value: Any, name: str, dtype: np.dtype[Any], outputs: int) -> Array:
     """One int of the dtype's range, or one for each output."""
     zeros = _check.array(value, name)
     if zeros.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be of integers, got {value!r}")
+        raise TypeError(f"{name} must be of integers, got {short(value)}")
     info = np.iinfo(dtype)
     if zeros.size and not (info.min <= zeros.min() and zeros.max() <= info.max):
-        raise ValueError(f"{name} must be from {info.min} to {info.max}, got {value!r}")
+        raise ValueError(f"{name} must be from {info.min} to {info.max}, got {short(value)}")
     return _one_or_each(zeros, name, outputs).astype(np.int32)
 
 
 def _scale(value: Any, name: str, outputs: int) -> Array:
     scales = _check.array(value, name)
     if scales.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be of real numbers, got {value!r}")
+        raise TypeError(f"{name} must be of real numbers, got {short(value)}")
     scales = _one_or_each(scales, name, outputs).astype(np.float64)
     if not ((scales > 0) & np.isfinite(scales)).all():
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+        raise ValueError(f"{name} must be positive and finite, got {short(value)}")
     return scales
 
 

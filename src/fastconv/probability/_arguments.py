@@ -4,6 +4,7 @@ be."""
 from __future__ import annotations
 
 import operator
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 
 from fastconv import _check
 from fastconv._problem import Array
+from fastconv._repr import short
+
+LEAST = 1e-290  # of tolerances
 
 
 def weights(x: Any, name: str, log: bool) -> Array:
@@ -37,6 +41,10 @@ def weights(x: Any, name: str, log: bool) -> Array:
 
 def exact(x: Any, name: str) -> tuple[list[int], int]:
     """Integers or fractions as integers over one denominator."""
+    if isinstance(x, np.ndarray) and (x.ndim != 1 or x.dtype.kind not in "iuO"):
+        raise TypeError(
+            f"{name} must hold ints or Fractions where exact=True, got {x.ndim} axes of {x.dtype}"
+        )
     values = x.tolist() if isinstance(x, np.ndarray) else list(x)
     if not values:
         raise ValueError(f"{name} must hold at least one weight, got none")
@@ -53,12 +61,17 @@ def exact(x: Any, name: str) -> tuple[list[int], int]:
 
 def count(n: Any, name: str = "n") -> int:
     """An int, not negative."""
-    if isinstance(n, (bool, np.bool_)) or not hasattr(n, "__index__"):
-        raise TypeError(f"{name} must be an integer, got {n!r}")
-    number = operator.index(n)
+    number = _check.integer(n, name)
     if number < 0:
-        raise ValueError(f"{name} must not be negative, got {number}")
+        raise ValueError(f"{name} must not be negative, got {short(number)}")
+    if number > sys.maxsize:
+        raise ValueError(f"{name} must be at most {sys.maxsize}, got {short(number)}")
     return number
+
+
+def rtol(x: Any) -> float:
+    """A tolerance, at least LEAST: nothing keeps to less, and its shares for many steps are above zero."""
+    return max(_check.rtol(x), LEAST)
 
 
 def number(x: Any, name: str) -> int | float:
@@ -66,14 +79,25 @@ def number(x: Any, name: str) -> int | float:
     if hasattr(x, "__index__") and not isinstance(x, (bool, np.bool_)):
         return operator.index(x)
     if not isinstance(x, (float, np.floating, Fraction)) or not np.isfinite(float(x)):
-        raise TypeError(f"{name} must be a finite real number, got {x!r}")
+        raise TypeError(f"{name} must be a finite real number, got {short(x)}")
     return float(x)
+
+
+def numbers(x: Any, name: str) -> Array:
+    """Real numbers, as float64."""
+    a = _check.array(x, name)
+    if a.dtype.kind in "buifO":
+        try:
+            return a.astype(float)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise TypeError(f"{name} must hold real numbers, got {short(x)}")
 
 
 def truncate(x: Any) -> float:
     """A mass, from 0 to below 1."""
     if isinstance(x, (bool, np.bool_)) or not isinstance(x, (float, int, np.floating, np.integer)):
-        raise TypeError(f"truncate must be None or a real number, got {x!r}")
+        raise TypeError(f"truncate must be None or a real number, got {short(x)}")
     if not 0 <= x < 1:
-        raise ValueError(f"truncate must be from 0 to below 1, got {x!r}")
+        raise ValueError(f"truncate must be from 0 to below 1, got {short(x)}")
     return float(x)

@@ -9,7 +9,9 @@ import numpy as np
 
 from fastconv import _check
 from fastconv._problem import Array
-from fastconv.probability._terms import Terms, multiply
+from fastconv._repr import short
+from fastconv.probability import _arguments
+from fastconv.probability._terms import Terms, multiply, reachable
 
 UNIFORM = 1e-6  # of a step: how far a grid's steps may differ
 
@@ -75,8 +77,8 @@ def pdf_sum(f: Any, g: Any, grid: Any, *, order: int = 4, rtol: float = 1e-10) -
     """
     x = _grid(grid)
     if order not in (2, 4):
-        raise ValueError(f"order must be 2 or 4, got {order!r}")
-    rtol = _check.rtol(rtol)
+        raise ValueError(f"order must be 2 or 4, got {short(order)}")
+    rtol = _arguments.rtol(rtol)
     h = (x[-1] - x[0]) / (len(x) - 1)
     z = 2 * x[0] + h * np.arange(2 * len(x) - 1)
     if callable(f) and callable(g):
@@ -99,7 +101,7 @@ def pdf_sum(f: Any, g: Any, grid: Any, *, order: int = 4, rtol: float = 1e-10) -
 def _trapezoid(u: Array, v: Array, h: float, rtol: float) -> Array:
     """Sums over i of u[i] v[k - i] with the first and last halved."""
     n = len(u)
-    whole = multiply(Terms(u), Terms(v), rtol).probabilities()
+    whole = reachable(lambda: multiply(Terms(u), Terms(v), rtol), rtol).probabilities()
     ends = np.concatenate([u[0] * v, u[1:] * v[-1]]) + np.concatenate([v[0] * u, v[1:] * u[-1]])
     values: Array = h * (whole - ends / 2)
     values[0] = values[2 * n - 2] = 0.0
@@ -107,7 +109,7 @@ def _trapezoid(u: Array, v: Array, h: float, rtol: float) -> Array:
 
 
 def _grid(grid: Any) -> Array:
-    x = _check.array(grid, "grid").astype(float)
+    x = _arguments.numbers(grid, "grid")
     if x.ndim != 1 or len(x) < 3:
         raise ValueError(f"grid must have one dimension and at least three points, got shape {x.shape}")
     steps = np.diff(x)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastconv._problem import Array
+from fastconv._repr import short
 from fastconv.probability import _arguments
 from fastconv.probability._terms import Terms
 
@@ -136,7 +137,7 @@ class PMF:
         return self._sums(x, True)
 
     def _sums(self, x: Any, above: bool) -> Any:
-        x = np.asarray(x, float)
+        x = _arguments.numbers(x, "x")
         if np.isnan(x).any():
             raise ValueError("x must not be NaN")
         place = np.floor((x - self.offset) / self.step * (1 + 4e-16) + 1e-12)
@@ -152,9 +153,9 @@ class PMF:
 
     def quantile(self, q: Any) -> Any:
         """The least value x with cdf(x) >= q · total, for q from 0 to 1."""
-        q = np.asarray(q, float)
+        q = _arguments.numbers(q, "q")
         if not np.all((q >= 0) & (q <= 1)):
-            raise ValueError(f"q must be from 0 to 1, got {q}")
+            raise ValueError(f"q must be from 0 to 1, got {short(q)}")
         p = self.probabilities
         sums = np.cumsum(p, dtype=np.longdouble)
         (used,) = np.nonzero(p)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from fastconv import _check
 from fastconv._problem import Array
+from fastconv._repr import short
 from fastconv.probability import _arguments, _exact, _power, _terms
 from fastconv.probability._pmf import PMF, on_lattice
 from fastconv.probability._terms import Terms, Unreachable
@@ -83,16 +84,17 @@ def pmf_sum(
             own, own_denominator = _arguments.exact(f, name)
             weights, denominator = _exact.multiply(weights, own), denominator * own_denominator
         return _exact.result(weights, denominator)
-    rtol = _check.rtol(rtol)
+    rtol = _arguments.rtol(rtol)
     cut = 0.0 if truncate is None else _arguments.truncate(truncate)
     if any(isinstance(f, PMF) for f in pmfs) or truncate is not None:
         whole = [_pmf(f, name, log) for f, name in zip(pmfs, names)]
         step = _one_step(whole)
-        found = _reachable(lambda: _terms.product([f._terms() for f in whole], rtol, cut), rtol)
+        found = _terms.reachable(lambda: _terms.product([f._terms() for f in whole], rtol, cut), rtol)
         return _result(found, sum((f.offset for f in whole), 0), step, log)
     arrays = [_arguments.weights(f, name, log) for f, name in zip(pmfs, names)]
     if all(a.ndim == 1 for a in arrays):
-        return _values(_reachable(lambda: _terms.product([Terms(a, log) for a in arrays], rtol), rtol), log)
+        found = _terms.reachable(lambda: _terms.product([Terms(a, log) for a in arrays], rtol), rtol)
+        return _values(found, log)
     try:
         batch = np.broadcast_shapes(*(a.shape[:-1] for a in arrays))
     except ValueError:
@@ -101,7 +103,7 @@ def pmf_sum(
     result = np.empty((*batch, sum(a.shape[-1] for a in arrays) - len(arrays) + 1))
     for row in np.ndindex(batch):
         parts = [Terms(a[row], log) for a in arrays]
-        result[row] = _values(_reachable(lambda: _terms.product(parts, rtol), rtol), log)  # noqa: B023
+        result[row] = _values(_terms.reachable(lambda: _terms.product(parts, rtol), rtol), log)  # noqa: B023
     return result
 
 
@@ -148,8 +150,8 @@ def pmf_power(
     if exact:
         _no_options(log, truncate)
         weights, denominator = _arguments.exact(f, "f")
-        return _exact.result(_exact.power(weights, n), denominator**n)
-    rtol = _check.rtol(rtol)
+        return _exact.result(_exact.power(weights, n), _exact.power([denominator], n)[0])
+    rtol = _arguments.rtol(rtol)
     cut = 0.0 if truncate is None else _arguments.truncate(truncate)
     if isinstance(f, PMF) or truncate is not None:
         whole = _pmf(f, "f", log)
@@ -269,18 +271,18 @@ def compound(
     >>> compound([0.5, 0.25, 0.25], [0, 0.5, 0.5])             # none, one or two steps of 1 or 2
     array([0.5   , 0.125 , 0.1875, 0.125 , 0.0625])
     """
-    rtol = _check.rtol(rtol)
+    rtol = _arguments.rtol(rtol)
     cut = 0.0 if truncate is None else _arguments.truncate(truncate)
     number, each = _pmf(count, "count", log), _pmf(f, "f", log)
     for name, x, unit in (("count", number, 1), ("f", each, each.step)):
         place = x.offset / unit
         if place < 0 or place != int(place) or (name == "count" and x.step != int(x.step)):
-            raise ValueError(f"{name} must stand for multiples of its unit from 0 on, got {x!r}")
+            raise ValueError(f"{name} must stand for multiples of its unit from 0 on, got {short(x)}")
     spread = np.full(int(number.offset) + int(number.step) * (len(number.values) - 1) + 1, -np.inf)
     spread[int(number.offset) :: int(number.step)] = number.logs
     lead = int(each.offset / each.step)
     values = np.concatenate([np.full(lead, -np.inf if each.log else 0.0), each.values])
-    found = _reachable(lambda: _terms.compose(spread, Terms(values, each.log), rtol), rtol)
+    found = _terms.reachable(lambda: _terms.compose(spread, Terms(values, each.log), rtol), rtol)
     if not (isinstance(count, PMF) or isinstance(f, PMF) or truncate is not None):
         return _values(found, log)
     return _result(_terms.cut(found, cut), 0, each.step, log)
@@ -315,10 +317,10 @@ def poisson_binomial(p: Any, *, rtol: float = 1e-10, log: bool = False) -> Array
     a = a.astype(float)
     if not np.all((a >= 0) & (a <= 1)):
         raise ValueError("p must be from 0 to 1")
-    rtol = _check.rtol(rtol)
+    rtol = _arguments.rtol(rtol)
     result = np.full((*a.shape[:-1], a.shape[-1] + 1), -np.inf if log else 0.0)
     for row in np.ndindex(a.shape[:-1]):
-        found = _values(_reachable(lambda: _terms.bernoulli(a[row], rtol), rtol), log)  # noqa: B023
+        found = _values(_terms.reachable(lambda: _terms.bernoulli(a[row], rtol), rtol), log)  # noqa: B023
         result[row][: len(found)] = found
     return result
 
@@ -436,11 +438,3 @@ def _values(x: Terms, log: bool) -> Array:
 
 def _result(x: Terms, offset: int | float, step: int | float, log: bool) -> PMF:
     return PMF(_values(x, log), offset + x.first * step, step, log=log, lost=x.lost)
-
-
-def _reachable(compute: Callable[[], Terms], rtol: float) -> Terms:
-    try:
-        return compute()
-    except Unreachable as error:
-        need = 1.1 * rtol * error.factor
-        raise ValueError(f"rtol must be at least {need:.1e} for sums of this length, got {rtol}") from None

@@ -8,7 +8,7 @@ each level of a tree adds rtol / levels.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,6 +87,15 @@ class Unreachable(ArithmeticError):
     def __init__(self, factor: float) -> None:
         super().__init__(factor)
         self.factor = factor
+
+
+def reachable(compute: Callable[[], Terms], rtol: float) -> Terms:
+    """What `compute` gives, if sums can keep to `rtol`."""
+    try:
+        return compute()
+    except Unreachable as error:
+        need = 1.1 * rtol * error.factor
+        raise ValueError(f"rtol must be at least {need:.1e} for sums of this length, got {rtol}") from None
 
 
 def _smallest(x: Terms) -> float:

@@ -5,15 +5,13 @@ Errors name the argument as SciPy calls it, what it was and what it must be.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from fastconv import _check
 from fastconv._entry import convolve, correlate
 from fastconv._problem import Array, Window
+from fastconv._repr import short
 
 MODES = ("full", "valid", "same")
 METHODS = {"auto": "auto", "direct": "direct", "fft": "auto"}  # SciPy's words, and fastconv's
@@ -68,11 +66,9 @@ def same(in1: Array, in2: Array) -> str | Window:
 
 def index(value: Any, name: str, least: int) -> int:
     """`value` as an int that is not below `least`."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    number = operator.index(value)
+    number = _check.integer(value, name)
     if number < least:
-        raise ValueError(f"{name} must be at least {least}, got {number}")
+        raise ValueError(f"{name} must be at least {least}, got {short(number)}")
     return number
 
 
@@ -81,7 +77,7 @@ def axis(value: Any, x: Array) -> int:
     k = index(value, "axis", -x.ndim)
     if k >= x.ndim:
         raise ValueError(
-            f"axis must be from {-x.ndim} to {x.ndim - 1} for x with {x.ndim} dimensions, got {k}"
+            f"axis must be from {-x.ndim} to {x.ndim - 1} for x with {x.ndim} dimensions, got {short(k)}"
         )
     if x.shape[k] == 0:
         raise ValueError(f"x must not be empty along axis {k}, got shape {x.shape}")

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastconv._methods import choose
 from fastconv._problem import Array, Window, problem
+from fastconv._repr import short
 from fastconv.signal import _arguments
 
 _Mode = Literal["full", "valid", "same"]
@@ -113,7 +114,7 @@ def correlate(
     if maxlag is None:
         return _over_all_axes(True, a, v, _arguments.mode(mode), _arguments.method(method))
     if mode != "full":
-        raise ValueError(f"mode must be 'full' where maxlag is given, got {mode!r}")
+        raise ValueError(f"mode must be 'full' where maxlag is given, got {short(mode)}")
     return _near_lag_0(a, v, _lags_by_axis(maxlag, a.ndim), _arguments.method(method))
 
 
@@ -132,7 +133,7 @@ def _over_all_axes(correlated: bool, in1: Array, in2: Array, mode: str, method: 
 def _lags_by_axis(maxlag: Any, ndim: int) -> tuple[int, ...]:
     lags = maxlag if isinstance(maxlag, (tuple, list)) else (maxlag,) * ndim
     if len(lags) != ndim:
-        raise ValueError(f"maxlag must have one entry for each of the {ndim} axes, got {maxlag!r}")
+        raise ValueError(f"maxlag must have one entry for each of the {ndim} axes, got {short(maxlag)}")
     return tuple(_arguments.index(lag, "maxlag", 0) for lag in lags)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from fastconv import _check
 from fastconv._problem import Array
+from fastconv._repr import short
 from fastconv.signal import _arguments
 
 _Mode = Literal["full", "valid", "same"]
@@ -115,13 +116,14 @@ def _listed(axes: Any, ndim: int) -> tuple[int, ...]:
     """The axes that the user named, from 0."""
     if axes is None:
         return tuple(range(ndim))
-    named = _check.axes(axes.tolist() if isinstance(axes, np.ndarray) else axes) or ()
+    short_array = isinstance(axes, np.ndarray) and axes.ndim < 2 and axes.size <= 64
+    named = _check.axes(axes.tolist() if short_array else axes) or ()
     for k in named:
         if not -ndim <= k < ndim:
-            raise ValueError(f"axes must be from {-ndim} to {ndim - 1} for {ndim} dimensions, got {k}")
+            raise ValueError(f"axes must be from {-ndim} to {ndim - 1} for {ndim} dimensions, got {short(k)}")
     positive = tuple(k % ndim for k in named)
     if len(set(positive)) < len(positive):
-        raise ValueError(f"axes must be unique, got {axes!r}")
+        raise ValueError(f"axes must be unique, got {short(axes)}")
     return positive
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from fastconv import _check
 from fastconv._problem import Array, Window
+from fastconv._repr import short
 from fastconv.signal import _arguments
 
 _Mode = Literal["full", "valid", "same"]
@@ -124,9 +125,9 @@ def _images(correlated: bool, in1: Any, in2: Any, mode: Any, boundary: Any, fill
 
 def _scalar(fillvalue: Any, dtype: np.dtype[Any]) -> Any:
     """`fillvalue` as a scalar of a dtype."""
-    value = np.asarray(fillvalue)
+    value = _check.array(fillvalue, "fillvalue")
     if value.size != 1:
-        raise ValueError(f"fillvalue must be a scalar, got {fillvalue!r}")
+        raise ValueError(f"fillvalue must be a scalar, got {short(fillvalue)}")
     value = value.reshape(())
     if dtype.kind in "iu" and value.dtype.kind == "f":
         value = np.trunc(value)
