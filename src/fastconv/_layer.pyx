@@ -41,15 +41,7 @@ cdef enum:
     OUTPUTS = 256                   # outputs of a unit, at most
     FEW_OUTPUTS = 64                # at least, if several threads want units: each gathers the pixels anew
     UNITS = 4                       # of a thread, wanted
-<<<<<<< HEAD
-    MOST_PIECES = 4 * 32            # pixels of the widest panel
-    GRADIENT_PIXELS = 224           # of the sums of a weight's gradient, about
-    GRADIENT_ROWS = 2304            # products of channel and tap of one unit: their sums stay in L2
-    FEW_ROWS = 128                  # at least, if several threads want units
     TURNED_BOXES = 2                # at most, each of which turns the weights anew where these are not packed
-    BIASES = FC_GEMM_VECTORS        # vectors of each value of the bias
-=======
->>>>>>> main
     LINE = 64                       # bytes of the cache
     PLANS = 256                     # that are remembered
 
