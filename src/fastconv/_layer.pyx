@@ -41,6 +41,7 @@ cdef enum:
     OUTPUTS = 256                   # outputs of a unit, at most
     FEW_OUTPUTS = 64                # at least, if several threads want units: each gathers the pixels anew
     UNITS = 4                       # of a thread, wanted
+    TURNED_BOXES = 2                # at most, each of which turns the weights anew where these are not packed
     LINE = 64                       # bytes of the cache
     PLANS = 256                     # that are remembered
 
@@ -428,7 +429,7 @@ cdef int spread_layer(Plan plan, Weights packed, Py_ssize_t wanted) except -1:
         return 0
     spread.job.plain = False
     plan.turned, plan.scratch = True, arrange(spread, wanted)
-    if not packed.prepared and boxes(&spread.job) == 1:
+    if not packed.prepared and boxes(&spread.job) <= TURNED_BOXES:
         spread.job.plain = True
         plan.scratch = arrange(spread, wanted)
     plan.off = reach_of(spread)

@@ -17,7 +17,8 @@ from fastconv.nn._geometry import Geometry
 CALL = 20e-6
 PRODUCT = 1 / 75e9  # of matrices in the cache
 ROWS = 8  # of the matrix of weights, in a tile
-GATHER = 0.04e-9  # an element of the matrix of windows
+WINDOW = 0.02e-9  # an element of the matrix of windows, most of which is not made
+GATHER = 0.04e-9  # where it is
 WRITE = 0.15e-9  # an output
 PRODUCT_6 = 1 / 150e9  # of tiles of bfloat16, all six
 STEP = 32  # channels of a tile, or pixels of a gradient's
@@ -26,6 +27,8 @@ SPLIT = 0.45e-9  # an element of the input into its parts
 SPLIT_ROWS = 1e-9  # of an output's gradient
 PACK_6 = 0.7e-9  # a weight into its parts
 WEIGHT_BYTE = 1 / 20e9  # of weights, which do not stay in the cache
+WEIGHT = 0.1e-9  # the same, read ahead
+TURN = 0.12e-9  # a weight to be packed
 TRANSFORM = 0.28e-9  # a point of a channel's tile
 POINT_BYTE = 1 / 40e9  # of transformed weights
 LANES = 16
@@ -52,9 +55,9 @@ def gemm(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
     rows = -(-geometry.outputs // geometry.groups // ROWS) * ROWS * geometry.groups
     weights = math.prod(geometry.w_shape)
     seconds = pixels * rows * geometry.terms * PRODUCT + pixels * geometry.outputs * WRITE
-    seconds += pixels * geometry.terms * geometry.groups * GATHER + weights * 4 * WEIGHT_BYTE
+    seconds += pixels * geometry.terms * geometry.groups * WINDOW + weights * WEIGHT
     if not prepared:
-        seconds += weights * PACK
+        seconds += weights * TURN
     return CALL + seconds * _width(dtype)
 
 
