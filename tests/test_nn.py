@@ -233,10 +233,11 @@ def test_what_is_not_finite_reaches_the_windows_that_hold_it(rng, x_shape, w_sha
 def test_weights_that_are_not_finite(rng, bad):
     for shape in [(34, 34, 3, 3), (34, 1, 3, 3)]:
         x, w = numbers(rng, (1, 34, 20, 20), "f"), numbers(rng, shape, "f")
-        w[3, 0, 1, 1] = bad
-        case = Case(x, w, groups=34 // shape[1])
-        with np.errstate(invalid="ignore"):
-            check_layer(run(case), case, algorithm="auto")
+        w[3, 0, 0, 1] = bad
+        for pads in (((0, 0), (0, 0)), ((1, 1), (2, 2))):
+            case = Case(x, w, pads=pads, groups=34 // shape[1])
+            with np.errstate(invalid="ignore"):
+                check_layer(run(case), case, algorithm="auto")
 
 
 PLANS = [

@@ -177,7 +177,11 @@ def _depthwise_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
 def _depthwise_run(
     g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
 ) -> None:
-    _depthwise.correlate(x, w, bias, y, g.stride, g.dilation, g.lo, g.boundary, workers)
+    """Zeros around x are left out of the sums, which shows if a weight is not finite: 0 · inf is NaN."""
+    if _packed(kept, "finite", lambda: bool(np.isfinite(w).all())):
+        _depthwise.correlate(x, w, bias, y, g.stride, g.dilation, g.lo, g.boundary, workers)
+    else:
+        _gemm(g, x, w, bias, y, workers, kept)
 
 
 def _depthwise_input_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
