@@ -69,27 +69,30 @@ def digits(x: Array) -> Array:
 
 
 def integers(y: Array) -> list[int]:
-    """The sums of y[k, i] 2^(16 i) over i."""
-    count = y.shape[1] + MORE
-    words = np.zeros((len(y), count), np.int64)
-    words[:, :-MORE] = y
+    """The sums of y[k, i] 2^(16 i) over i.
+
+    Digits come first, so that all but the last ones are contiguous: of other arrays NumPy allocates buffers while
+    it has released the GIL, and crashes where there is no memory for them.
+    """
+    words = np.zeros((y.shape[1] + MORE, len(y)), np.int64)
+    words[:-MORE] = y.T
     for _ in range(ROUNDS):
-        carry = words[:, :-1] >> BITS
+        carry = words[:-1] >> BITS
         if not carry.any():
             break
-        words[:, :-1] &= (1 << BITS) - 1
-        words[:, 1:] += carry
-    carry = words[:, :-1] >> BITS  # what runs through many digits is left to Python
-    words[:, :-1] &= (1 << BITS) - 1
+        words[:-1] &= (1 << BITS) - 1
+        words[1:] += carry
+    carry = words[:-1] >> BITS  # what runs through many digits is left to Python
+    words[:-1] &= (1 << BITS) - 1
     found = _join(words)
-    ones = _join(np.ones((1, count - 1), np.int64))[0] << BITS
-    for k in np.flatnonzero(carry.any(axis=1)).tolist():
-        found[k] += (_join(carry[k : k + 1] + 1)[0] << BITS) - ones
+    ones = _join(np.ones((len(carry), 1), np.int64))[0] << BITS
+    for k in np.flatnonzero(carry.any(axis=0)).tolist():
+        found[k] += (_join(carry[:, k : k + 1] + 1)[0] << BITS) - ones
     return found
 
 
 def _join(words: Array) -> list[int]:
-    """Of digits that fit 16 bits, the last one with a sign."""
-    size = 2 * words.shape[1]
-    raw = words.astype("<u2").tobytes()
+    """Of digits that fit 16 bits, along the first axis, the last one with a sign."""
+    size = 2 * len(words)
+    raw = words.T.astype("<u2").tobytes()
     return [int.from_bytes(raw[i : i + size], "little", signed=True) for i in range(0, len(raw), size)]
