@@ -65,6 +65,11 @@ LAYERS = [
     ((2, 96, 17, 19), (48, 32, 3, 3), {"groups": 3, "dilation": (2, 3), "pads": ((2, 0), (3, 4))}),
     ((1, 65, 300), (65, 65, 5), {"dilation": (3,), "pads": ((6, 6),), "mode": "circular"}),
     ((1, 33, 6, 11, 13), (18, 33, 3, 2, 3), {"pads": ((1, 1), (0, 1), (1, 1))}),
+    ((3, 32, 7, 7), (64, 32, 3, 3), {"pads": ((1, 1), (1, 1))}),
+    ((2, 13, 29, 31), (32, 13, 3, 5), {"stride": (1, 2), "pads": ((1, 1), (2, 2)), "mode": "replicate"}),
+    ((1, 3, 30, 37), (16, 3, 17, 17), {"pads": ((8, 8), (8, 8))}),
+    ((1, 24, 40, 23), (96, 12, 3, 3), {"groups": 2, "dilation": (3, 2)}),
+    ((2, 70, 90), (48, 70, 3), {"pads": ((1, 1),), "stride": (2,)}),
 ]
 
 
@@ -117,6 +122,16 @@ def test_numbers_that_tiles_do_not_take(rng, bad, where):
     found = dict(gradients(case, g))
     for gw in found.values():
         np.testing.assert_array_equal(gw, found["gemm"])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(("x_shape", "w_shape", "options"), LAYERS)
+def test_what_is_not_finite_stays_in_its_windows(rng, x_shape, w_shape, options, bad):
+    case = Case(numbers(rng, x_shape, "f"), numbers(rng, w_shape, "f"), **options)
+    case.x[(-1, 0, *(n // 2 for n in x_shape[2:]))] = bad
+    with np.errstate(invalid="ignore"):
+        for _, y in results(case):
+            check_layer(y, case)
 
 
 @pytest.mark.parametrize("scale", [1e-35, 1e-12, 1e12, 1e18])
