@@ -71,8 +71,8 @@ def digits(x: Array) -> Array:
 def integers(y: Array) -> list[int]:
     """The sums of y[k, i] 2^(16 i) over i.
 
-    Digits come first, so that all but the last ones are contiguous: of other arrays NumPy allocates buffers while
-    it has released the GIL, and crashes where there is no memory for them.
+    Digits come first, so that all but the last ones are contiguous: of other arrays NumPy allocates buffers
+    while it has released the GIL, and crashes where there is no memory for them.
     """
     words = np.zeros((y.shape[1] + MORE, len(y)), np.int64)
     words[:-MORE] = y.T

@@ -158,16 +158,24 @@ def _bf16x6_input(
 def _winograd_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
     """Sums of few channels are so exact that F(4 x 4, 3 x 3) would have more than 4 times their error."""
     steps = g.stride == g.dilation == (1, 1)
-    fits = dtype.char in "fd" and g.m == (3, 3) and g.groups == 1 and steps
-    return fits and (m == 2 or g.channels >= FEW_CHANNELS)
+    fits = dtype.char in "fd" and g.m == (3, 3) and g.groups < max(2, g.channels) and steps
+    return fits and (m == 2 or g.channels // g.groups >= FEW_CHANNELS)
 
 
 def _winograd_run(
     m: int, g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
 ) -> None:
-    packed = _packed(kept, f"winograd{m}", lambda: _winograd.Weights(w, m, workers, kept is None))
+    """Group by group."""
     lo, boundary = (g.lo[0], g.lo[1]), (g.boundary[0], g.boundary[1])
-    _winograd.correlate(x, packed, bias, y, lo, boundary, workers)
+    inputs, outputs = g.channels // g.groups, g.outputs // g.groups
+    for group in range(g.groups):
+        of, to = slice(group * inputs, (group + 1) * inputs), slice(group * outputs, (group + 1) * outputs)
+        taps = w[to]
+        packed = _packed(
+            kept, f"winograd{m} {group}", partial(_winograd.Weights, taps, m, workers, kept is None)
+        )
+        part = None if bias is None else bias[to]
+        _winograd.correlate(x[:, of], packed, part, y[:, to], lo, boundary, workers)
 
 
 def _depthwise_can(g: Geometry, dtype: np.dtype[Any]) -> bool:
@@ -237,7 +245,7 @@ def _turned(g: Geometry) -> Geometry:
 
 
 def _winograd_input_can(m: int, g: Geometry, dtype: np.dtype[Any]) -> bool:
-    return _reversible(g) and _winograd_can(m, _turned(g), dtype)
+    return g.groups == 1 and _reversible(g) and _winograd_can(m, _turned(g), dtype)
 
 
 def _winograd_input_seconds(m: int, g: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:

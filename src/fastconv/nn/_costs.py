@@ -20,7 +20,7 @@ ROWS = 8  # of the matrix of weights, in a tile
 WINDOW = 0.02e-9  # an element of the matrix of windows, most of which is not made
 GATHER = 0.04e-9  # where it is
 WRITE = 0.15e-9  # an output
-PRODUCT_6 = 1 / 150e9  # of tiles of bfloat16, all six
+PRODUCT_6 = 1 / 110e9  # of tiles of bfloat16, all six; 150e9 on a core of its own
 STEP = 32  # channels of a tile, or pixels of a gradient's
 ROWS_6 = 256  # outputs, or channels times taps, of a gradient's unit
 SPLIT = 0.45e-9  # an element of the input into its parts
@@ -100,17 +100,18 @@ def gemm_weight(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> flo
 
 
 def winograd(m: int, geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
-    """F(m x m, 3 x 3): (m + 2)^2 products of matrices, with a column for each tile of m x m outputs."""
+    """F(m x m, 3 x 3): (m + 2)^2 products of matrices, a column for each tile of m x m outputs; by groups."""
     points = (m + 2) ** 2
     tiles = geometry.batch * math.prod(-(-size // m) for size in geometry.n_out)
-    outputs = -(-geometry.outputs // LANES) * LANES
-    pairs = geometry.channels * outputs
+    channels = geometry.channels // geometry.groups
+    outputs = -(-geometry.outputs // geometry.groups // LANES) * LANES
+    pairs = channels * outputs
     seconds = points * tiles * pairs * PRODUCT
-    seconds += points * tiles * (geometry.channels + 0.75 * outputs) * TRANSFORM
+    seconds += points * tiles * (channels + 0.75 * outputs) * TRANSFORM
     seconds += points * pairs * 4 * POINT_BYTE
     if not prepared:
         seconds += pairs * (PACK_KERNEL + points * PACK_POINT)
-    return CALL / 2 + seconds * _width(dtype)
+    return geometry.groups * (CALL / 2 + seconds * _width(dtype))
 
 
 def depthwise(geometry: Geometry, dtype: np.dtype[Any], prepared: bool) -> float:
