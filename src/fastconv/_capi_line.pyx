@@ -15,6 +15,8 @@ from fastconv.capi cimport *
 cdef enum:
     STACK_BYTES = 16384
 
+cdef char[16] ZEROS                 # an element of every dtype
+
 
 cdef int convolve1d(int dtype, const void* x, Py_ssize_t n, const void* w, Py_ssize_t m, void* y, int mode) noexcept nogil:
     return line1d(dtype, <const char*>x, n, <const char*>w, m, <char*>y, mode, False)
@@ -33,7 +35,6 @@ cdef int line1d(int dtype, const char* x, Py_ssize_t n, const char* w, Py_ssize_
     cdef Axis axis
     cdef Py_ssize_t first, n_out, bytes
     cdef int item, work_item
-    cdef long double zero = 0           # an element of zeros in every dtype
     if not is_dtype(dtype):
         return FASTCONV_BAD_DTYPE
     if x == NULL or w == NULL or y == NULL:
@@ -78,7 +79,7 @@ cdef int line1d(int dtype, const char* x, Py_ssize_t n, const char* w, Py_ssize_
         if item == 1:
             wide(kernels, dtype, x, &axis, first - (m - 1), taps, m, y, n_out, taps + m * work_item)
         else:
-            corr_line(kernels, item, x, &axis, <const char*>&zero, first - (m - 1), taps, m, y, n_out, taps + m * item)
+            corr_line(kernels, item, x, &axis, ZEROS, first - (m - 1), taps, m, y, n_out, taps + m * item)
     if memory != stack:
         free(memory)
     return FASTCONV_OK
@@ -89,9 +90,8 @@ cdef void wide(const fc_kernels* kernels, int dtype, const char* x, const Axis* 
     """8-bit integers by way of 16-bit ones."""
     cdef int16_t* wide_x = <int16_t*>memory
     cdef int16_t* wide_y = wide_x + axis.n_in
-    cdef long double zero = 0
     widen(dtype, x, 1, wide_x, axis.n_in)
-    corr_line(kernels, 2, <const char*>wide_x, axis, <const char*>&zero, start, taps, m, <char*>wide_y, n_out,
+    corr_line(kernels, 2, <const char*>wide_x, axis, ZEROS, start, taps, m, <char*>wide_y, n_out,
               <char*>(wide_y + n_out))
     narrow(wide_y, y, 1, n_out)
 

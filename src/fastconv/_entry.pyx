@@ -21,6 +21,7 @@ cdef double SMALL = 8e6             # bytes of products: more may pay for a tran
 cdef double WITH_GIL = 1e4          # products: fewer take less time than letting go of the GIL
 
 cdef object _AUTO = "auto", _ZERO = "zero", _CVAL = 0.0
+cdef char[32] ZEROS                 # an element of every dtype
 
 
 cdef inline int dtype_code(cnp.ndarray a) noexcept:
@@ -139,8 +140,7 @@ cpdef object short_path(a, v, mode, out, bint reversed_taps):
 
 cdef inline void line(const fc_kernels* kernels, int item, cnp.ndarray x, const Axis* axis, Py_ssize_t lo,
                       const char* taps, Py_ssize_t m, cnp.ndarray y, Py_ssize_t n_out, char* scratch) noexcept nogil:
-    cdef long double zero = 0       # an element of zeros in every dtype
-    corr_line(kernels, item, <const char*>cnp.PyArray_DATA(x), axis, <const char*>&zero, -lo, taps, m,
+    corr_line(kernels, item, <const char*>cnp.PyArray_DATA(x), axis, ZEROS, -lo, taps, m,
               <char*>cnp.PyArray_DATA(y), n_out, scratch)
 
 
