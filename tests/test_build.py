@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 
 import numpy as np
 import pytest
@@ -118,15 +117,17 @@ def test_no_denormals_are_switched_off():
     assert done.stdout.strip() == "True", done.stderr
 
 
-@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="needs a free-threaded Python")
 def test_no_import_switches_the_gil_on():
+    """Every module is imported; a free-threaded Python warns where one does not say that it needs no GIL."""
     done = run(
         "import importlib, pkgutil, re, sys, numpy, fastconv\n"
-        "if not sys._is_gil_enabled():\n"
-        "    for module in pkgutil.walk_packages(fastconv.__path__, 'fastconv.'):\n"
-        "        if not re.search('_kernels[.]|__main__|_demo_plot', module.name):\n"
-        "            importlib.import_module(module.name)\n"
-        "            assert not sys._is_gil_enabled(), module.name",
+        "gil = getattr(sys, '_is_gil_enabled', lambda: True)\n"
+        "before = gil()\n"
+        "for module in pkgutil.walk_packages(fastconv.__path__, 'fastconv.'):\n"
+        "    if not re.search('_kernels[.]|__main__|_demo_plot', module.name):\n"
+        "        importlib.import_module(module.name)\n"
+        "        assert gil() == before, module.name\n"
+        "print(len(sys.modules))",
         PYTHONWARNINGS="error::RuntimeWarning",
     )
-    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100, done.stderr
