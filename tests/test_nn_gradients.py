@@ -259,3 +259,16 @@ def test_inputs_that_no_window_reaches_have_no_gradient():
     """A stride may leave out the last rows."""
     of_input = nn.conv1d_input((1, 8), np.ones((1, 1, 2)), np.ones((1, 2)), stride=4)
     np.testing.assert_array_equal(of_input, [[1, 1, 0, 0, 1, 1, 0, 0]])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("groups", [1, 6])
+def test_gradients_of_outputs_that_are_not_finite(rng, groups, bad):
+    """They meet the zeros around the input, too."""
+    x, w = numbers(rng, (2, 6, 20, 21), "f"), numbers(rng, (6, 6 // groups, 3, 3), "f")
+    case = Case(x, w, pads=((1, 1), (1, 1)), groups=groups)
+    g = numbers(rng, (2, 6, *case.size), "f")
+    g[1, 2, 0, 5] = bad
+    with np.errstate(invalid="ignore"):
+        gw = nn.conv2d_weight(x, w.shape, g, **case.given)
+        check(gw, case.weight_gradient(g), case.weight_gradient(g, magnitude=True), g[:, 0].size)

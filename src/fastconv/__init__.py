@@ -24,7 +24,8 @@ any axes, boundaries, a place for the result, threads. The package from top to b
     _fft _whole _operands _block _tree  compiled: transforms in blocks or in one; arrays, blocks, passes
     _parts _missing _means              blocks beyond the cache; missing values
     _exact _limbs _bank _cut _mix       integers, exactly; banks of kernels: several convolutions at once
-    _layer _strip _layer8               layers of neural networks as matrix products, of bytes too
+    _layer _spread _strip _layer8       layers of neural networks as matrix products, of bytes too
+    _bf16x6 _bf16x6_gradients           the same sums, and gradients of weights, by tiles of bfloat16
     _layer_gradients _layer_transposed  their weights' gradients; their inputs', which are transposed layers
     _winograd _toom_cook                those of 3 x 3 taps by fewer products
     _depthwise _dots                    of one channel each; long kernels of one axis

@@ -165,7 +165,7 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray gw, tuple stride,
     Parameters
     ----------
     x, gy, gw, stride, dilation, lo, boundary, groups, workers, tick
-        As for `_layer.weight_gradient`; float32.
+        As for `_layer_gradients.weight_gradient`; float32.
 
     Returns
     -------

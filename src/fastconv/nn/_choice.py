@@ -70,8 +70,9 @@ def _packed(kept: Kept | None, name: str, pack: Callable[[], Any]) -> Any:
 def _gemm(
     g: Geometry, x: Array, w: Array, bias: Array | None, y: Array, workers: int, kept: Kept | None
 ) -> None:
-    packed = _packed(kept, "gemm", lambda: _layer.pack(w, g.groups))
-    _layer.forward(x, packed, bias, y, g.stride, g.dilation, g.lo, g.boundary, workers)
+    """A weight that serves once is packed only if it is read often."""
+    weight = w if kept is None else _packed(kept, "gemm", lambda: _layer.pack(w, g.groups))
+    _layer.forward(x, weight, bias, y, g.stride, g.dilation, g.lo, g.boundary, workers)
 
 
 def _gemm_input(
@@ -220,6 +221,9 @@ def _depthwise_weight(
     g: Geometry, x: Array, y: Array, bias: Array | None, w: Array, workers: int, kept: Kept | None
 ) -> None:
     """Layers whose weights are gradients of outputs, some rows at a time: sums apart are more exact."""
+    if not np.isfinite(y).all():  # as in `_depthwise_run`
+        _gemm_weight(g, x, y, bias, w, workers, kept)
+        return
     planes = x.reshape(1, g.batch * g.channels, *g.n)
     rows = max(1, TERMS // math.prod(g.n_out[1:]))
     part = np.empty((1, g.batch * g.outputs, *g.m), w.dtype)
