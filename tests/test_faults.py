@@ -159,6 +159,8 @@ def test_little_memory(space):
         "signal.oaconvolve(np.ones(9), np.ones(3), axes=np.broadcast_to(1.0, (10**6, 10**6)))",
         "probability.pmf_sum(np.broadcast_to(1.0, (10**6, 10**6)), [1, 1], exact=True)",
         "nn.conv1d(np.ones((1, 1, 9)), huge('f8').reshape(1, 1, -1), padding=2**58)",
+        "nn.conv_integer(np.ones((1, 1, 9), 'u1'), np.ones((1, 1, 3), 'i1'), huge('u1'))",
+        "nn.qlinear_conv(np.ones((1, 1, 9), 'u1'), 1, 0, np.ones((1, 1, 3), 'i1'), huge('f4'), 0, 1, 0)",
     ],
 )
 def test_a_kernel_that_no_memory_holds_is_refused_at_once(call):

@@ -289,9 +289,10 @@ def _zero_point(value: Any, name: str, dtype: np.dtype[Any], outputs: int) -> Ar
     if zeros.dtype.kind not in "iu":
         raise TypeError(f"{name} must be of integers, got {short(value)}")
     info = np.iinfo(dtype)
+    zeros = _one_or_each(zeros, name, outputs)
     if zeros.size and not (info.min <= zeros.min() and zeros.max() <= info.max):
         raise ValueError(f"{name} must be from {info.min} to {info.max}, got {short(value)}")
-    return _one_or_each(zeros, name, outputs).astype(np.int32)
+    return zeros.astype(np.int32)
 
 
 def _scale(value: Any, name: str, outputs: int) -> Array:
