@@ -18,7 +18,7 @@ available_isas() { python -c 'from fastconv import _kernels; print(*_kernels.ava
 # those that the default has of its own.
 tests_of_kernels() {
     if [ "$1" = x86_vnni ] && available_isas | grep -q x86_amx; then
-        echo tests/test_nn.py tests/test_nn_bf16x6.py tests/test_nn_quantised.py tests/test_build.py
+        echo tests/test_nn.py tests/test_nn_direct.py tests/test_nn_quantised.py tests/test_build.py
     elif [ "$1" = x86_v4 ] && available_isas | grep -q x86_vnni; then
         echo tests/test_ndimage_bytes.py tests/test_nn_quantised.py tests/test_build.py
     else
