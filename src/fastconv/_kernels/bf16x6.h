@@ -47,7 +47,7 @@ typedef struct {
     fc_bf16x6_put put;
 } fc_bf16x6_table;
 
-#if defined(__AMX_BF16__)
+#if defined(__AMX_BF16__) || defined(__AMXBF16__)      /* gcc's name, clang's */
 /* The 16 high bits of a number rounded to bfloat16; what is left of the number; two such numbers in each lane. */
 FC_INLINE v_i32 bf16_high(v_f32 x) { return ((v_i32)x + 0x8000u) & 0xffff0000u; }
 FC_INLINE v_f32 bf16_rest(v_f32 x, v_i32 high) { return x - (v_f32)high; }

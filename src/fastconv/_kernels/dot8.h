@@ -76,7 +76,7 @@ FC_INLINE v_i32 dot8_mac(v_i32 acc, v_i32 w, v_i32 x) {
 #  endif
 #endif
 
-#if defined(__AMX_INT8__)
+#if defined(__AMX_INT8__) || defined(__AMXINT8__)      /* gcc's name, clang's */
 /* Eight tiles of 16 rows of 64 bytes: sums 0 to 3, w 4 and 5, x 6 and 7. */
 static const struct {
     uint8_t palette, first, reserved[14];
