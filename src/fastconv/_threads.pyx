@@ -33,6 +33,17 @@ cdef extern from *:
     static int fc_forks = 0;      /* forks between the process that imported us and this one */
     static int fc_serial = 0;     /* a region would hang in this process */
 
+    /* CPUs this process may run on now: LLVM's omp_get_num_procs() goes on telling how many they were once. */
+    #ifdef __linux__
+      #include <sched.h>
+      static int fc_cpus(void) {
+          cpu_set_t cpus;
+          return sched_getaffinity(0, sizeof cpus, &cpus) ? omp_get_num_procs() : CPU_COUNT(&cpus);
+      }
+    #else
+      #define fc_cpus omp_get_num_procs
+    #endif
+
     #ifdef _MSC_VER
       #include <intrin.h>
       static int fc_get(const int *p) { return *(const volatile int *)p; }
@@ -65,7 +76,7 @@ cdef extern from *:
     """
     const int FC_OPENMP
     int omp_get_max_threads() nogil
-    int omp_get_num_procs() nogil
+    int fc_cpus() nogil
     int fc_setting, fc_busy, fc_forks, fc_serial
     int fc_get(const int *) nogil
     void fc_set(int *, int) nogil
@@ -92,7 +103,7 @@ cdef int team_of(int workers, double seconds) noexcept nogil:
         n = min(workers, <int>min(seconds / SECONDS_PER_THREAD, <double>MOST_THREADS))
     others = fc_add(&fc_busy, n)
     if n > 1 and others > 0:
-        room = max(min(omp_get_num_procs(), _quota) - others, 1)
+        room = max(min(fc_cpus(), _quota) - others, 1)
         if n > room:
             fc_add(&fc_busy, room - n)
             n = room
@@ -124,7 +135,7 @@ cdef tuple _default():
 cdef int _usable_cpus() except -1:
     """The CPUs this process may run on now, at most its quota."""
     if FC_OPENMP:
-        return min(omp_get_num_procs(), _quota)
+        return min(fc_cpus(), _quota)
     if hasattr(os, "sched_getaffinity"):
         return min(len(os.sched_getaffinity(0)), _quota)
     return min(os.cpu_count() or 1, _quota)
@@ -259,7 +270,7 @@ def describe():
     return _default()
 
 
-MOST_THREADS = max(MOST_THREADS, omp_get_num_procs())
+MOST_THREADS = max(MOST_THREADS, fc_cpus())
 cdef int _quota = _cgroup_quota() or MOST_THREADS
 _setting_source, _setting_forks = "FASTCONV_NUM_THREADS", 0
 fc_setting = _from_environment()
