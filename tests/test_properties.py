@@ -127,7 +127,11 @@ def test_a_periodic_array_may_be_rolled_before_or_after(shape, dtype, shift, dat
     a, v = data.draw(array(shape, dtype, whole=True)), data.draw(array(taps, dtype, whole=True))
     before = fc.convolve(np.roll(a, shift, axis=0), v, "same", boundary="wrap")
     after = np.roll(fc.convolve(a, v, "same", boundary="wrap"), shift, axis=0)
-    np.testing.assert_array_equal(before, after)
+    if dtype in "fdFD":  # by transforms, perhaps
+        largest = np.abs(a).max() * np.abs(v).sum()
+        np.testing.assert_allclose(before, after, rtol=0, atol=20 * np.finfo(dtype).eps * largest)
+    else:
+        np.testing.assert_array_equal(before, after)
 
 
 @settings(max_examples=100)
