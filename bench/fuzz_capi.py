@@ -195,7 +195,7 @@ class Fuzzer:
                 p.w = None
             else:
                 field = "x_shape w_shape x_strides y_strides".split()[rng.integers(4 if kind == 4 else 1)]
-                sizes = list(n)
+                sizes = list(m if field == "w_shape" else n)  # as fewer axes may count
                 sizes[rng.integers(len(sizes))] = size = int(rng.choice(SIZES))
                 if field == "w_shape" and 0 < size < 2**62:
                     continue  # as for dtype
